@@ -1,0 +1,118 @@
+//! Why a packet was lost: one typed reason for every drop in natbed.
+
+use std::fmt;
+
+use crate::IcmpErrorKind;
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $source:expr;)+) => {
+        /// Why a packet was dropped (law 5 of the design: every lost packet has a reason).
+        ///
+        /// Prints as a short code in kebab case, the key under which outcomes count it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum DropReason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the short code, as outcomes and captures print it.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// Returns the RFC section that asks for the drop or names it, where there is one.
+            #[must_use]
+            pub const fn rfc(self) -> Option<&'static str> {
+                match self { $(Self::$variant => $source,)+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// A packet came in to an external endpoint that no mapping owns, and the box drops such packets.
+    NoMapping = "nat-no-mapping", Some("RFC 4787 section 5");
+    /// There is a mapping, but its filter has not been opened toward this source.
+    Filtered = "nat-filtered", Some("RFC 4787 section 5");
+    /// No mapping owns the external endpoint, and the box answers with an ICMP error.
+    WanInputRejected = "nat-wan-input-rejected", Some("RFC 1122 section 3.2.2.1");
+    /// The box itself took the packet, and no program of its own listens at that port.
+    WanInputClosed = "nat-wan-input-closed", Some("RFC 1122 section 4.1.3.1");
+    /// A packet from inside went to the box's own external address, and the box does not hairpin.
+    NoHairpin = "nat-no-hairpin", Some("RFC 4787 section 6");
+    /// No external port was left for a new mapping.
+    PortsExhausted = "nat-ports-exhausted", Some("RFC 5508 section 6");
+    /// The mapping table was full.
+    TableFull = "nat-table-full", Some("RFC 5508 section 6");
+    /// The NAT does not translate this IP version or message.
+    NotTranslatable = "nat-not-translatable", None;
+    /// An ICMP error that quotes a packet of no known flow.
+    IcmpErrorUnknownFlow = "nat-icmp-error-unknown-flow", Some("RFC 5508 section 4");
+    /// A firewall rule drops new flows that leave.
+    FirewallOutbound = "firewall-outbound", None;
+    /// A firewall rule drops new flows that come in.
+    FirewallInbound = "firewall-inbound", None;
+    /// A firewall rule refuses the flow with an ICMP error.
+    FirewallRejected = "firewall-rejected", Some("RFC 1812 section 5.2.7.1");
+    /// The firewall's state table was full.
+    FirewallTableFull = "firewall-table-full", None;
+    /// The queue in front of a link was full.
+    QueueFull = "queue-full", None;
+    /// The link is down.
+    LinkDown = "link-down", None;
+    /// No route leads to the destination.
+    NoRoute = "no-route", Some("RFC 1812 section 5.2.7.1");
+    /// The destination's subnet is here, but nobody on it has the address.
+    NoSuchAddress = "no-such-address", Some("RFC 1812 section 5.2.7.1");
+    /// The LAN keeps its clients from seeing each other.
+    ClientIsolation = "client-isolation", None;
+    /// The hop count ran out.
+    TtlExceeded = "ttl-exceeded", Some("RFC 1812 section 5.3.1");
+    /// The sender does not own the source address.
+    ForeignSource = "foreign-source", Some("RFC 2827");
+    /// Source and destination are not of one IP version, or the destination is not unicast.
+    Malformed = "malformed", None;
+    /// The packet is addressed to a router, which takes none of this kind.
+    RouterClosed = "router-closed", Some("RFC 1122 section 4.1.3.1");
+    /// No socket is bound to the destination port of the host.
+    PortClosed = "port-closed", Some("RFC 1122 section 4.1.3.1");
+    /// The receiving socket's buffer was full.
+    SocketBufferFull = "socket-buffer-full", None;
+    /// The host takes no packets of this kind (TCP, or ICMP without a taker).
+    NoTaker = "no-taker", None;
+    /// More packets were in flight than the run allows.
+    TooManyInFlight = "too-many-in-flight", None;
+    /// The server at this address was stopped by an event of the scenario.
+    ServerStopped = "server-stopped", None;
+}
+
+impl DropReason {
+    /// Returns the ICMP error that a real node sends back for this drop, if it sends one.
+    #[must_use]
+    pub const fn icmp_error(self) -> Option<IcmpErrorKind> {
+        match self {
+            Self::WanInputRejected | Self::WanInputClosed | Self::RouterClosed | Self::PortClosed => {
+                Some(IcmpErrorKind::PortUnreachable)
+            }
+            Self::NoRoute => Some(IcmpErrorKind::NetUnreachable),
+            Self::NoSuchAddress => Some(IcmpErrorKind::HostUnreachable),
+            Self::TtlExceeded => Some(IcmpErrorKind::TtlExceeded),
+            // RFC 5508 REQ-8: out of resources is code 13.
+            Self::FirewallRejected | Self::PortsExhausted | Self::TableFull => {
+                Some(IcmpErrorKind::AdminProhibited)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
