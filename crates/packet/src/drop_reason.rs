@@ -96,9 +96,10 @@ impl DropReason {
     #[must_use]
     pub const fn icmp_error(self) -> Option<IcmpErrorKind> {
         match self {
-            Self::WanInputRejected | Self::WanInputClosed | Self::RouterClosed | Self::PortClosed => {
-                Some(IcmpErrorKind::PortUnreachable)
-            }
+            Self::WanInputRejected
+            | Self::WanInputClosed
+            | Self::RouterClosed
+            | Self::PortClosed => Some(IcmpErrorKind::PortUnreachable),
             Self::NoRoute => Some(IcmpErrorKind::NetUnreachable),
             Self::NoSuchAddress => Some(IcmpErrorKind::HostUnreachable),
             Self::TtlExceeded => Some(IcmpErrorKind::TtlExceeded),
@@ -114,5 +115,51 @@ impl DropReason {
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: BTreeSet<_> = DropReason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), DropReason::ALL.len());
+    }
+
+    #[test]
+    fn codes_are_kebab_case() {
+        for reason in DropReason::ALL {
+            let code = reason.to_string();
+            let words_are_lower_case = code
+                .split('-')
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+            assert!(words_are_lower_case, "{code}");
+        }
+    }
+
+    #[test]
+    fn req_5508_8_out_of_resources_is_administratively_prohibited() {
+        for reason in [DropReason::PortsExhausted, DropReason::TableFull] {
+            assert_eq!(
+                reason.icmp_error(),
+                Some(IcmpErrorKind::AdminProhibited),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_silent_on_real_boxes_has_no_icmp_error() {
+        for reason in [
+            DropReason::NoMapping,
+            DropReason::Filtered,
+            DropReason::QueueFull,
+        ] {
+            assert_eq!(reason.icmp_error(), None, "{reason}");
+        }
     }
 }

@@ -41,7 +41,10 @@ impl Hash for Endpoint {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self { ip: address.ip(), port: address.port() }
+        Self {
+            ip: address.ip(),
+            port: address.port(),
+        }
     }
 }
 
@@ -54,5 +57,52 @@ impl From<Endpoint> for SocketAddr {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         SocketAddr::from(*self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::hash::DefaultHasher;
+
+    use super::*;
+
+    fn endpoint(text: &str) -> Endpoint {
+        text.parse::<SocketAddr>().unwrap().into()
+    }
+
+    fn hash(endpoint: Endpoint) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        endpoint.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn prints_as_a_socket_address() {
+        for text in ["192.0.2.1:3478", "[2001:db8::1]:3478"] {
+            assert_eq!(endpoint(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn scope_and_flow_label_do_not_make_another_endpoint() {
+        let scoped = endpoint("[fe80::1%7]:5353");
+        assert_eq!(scoped, endpoint("[fe80::1]:5353"));
+        assert_eq!(hash(scoped), hash(endpoint("[fe80::1]:5353")));
+    }
+
+    #[test]
+    fn neighbours_have_hashes_of_their_own() {
+        let mut hashes = BTreeSet::new();
+        for last in 0..8_u16 {
+            for port in 40_000..40_064 {
+                hashes.insert(hash(Endpoint::new([192, 0, 2, last as u8].into(), port)));
+                let ip = [0x2001, 0xdb8, 0, last, 0, 0, 0, 1];
+                hashes.insert(hash(Endpoint::new(ip.into(), port)));
+                let ip = [0x2001, 0xdb8, 0, 0x100, 0, 0, 0, last];
+                hashes.insert(hash(Endpoint::new(ip.into(), port)));
+            }
+        }
+        assert_eq!(hashes.len(), 3 * 8 * 64);
     }
 }

@@ -1,12 +1,18 @@
 //! The packet value and its bodies.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use natbed_units::ByteCount;
 
 use crate::Endpoint;
+
+#[cfg(test)]
+mod tests;
+
+/// Packets are moved at every hop: what makes them larger makes every run slower.
+const _: () = assert!(size_of::<Packet>() <= 96);
 
 /// One IP packet, version 4 or 6, with a UDP, TCP or ICMP body.
 ///
@@ -183,9 +189,9 @@ impl fmt::Display for IcmpErrorKind {
 pub struct Quoted {
     /// Transport protocol of the quoted packet.
     pub protocol: Protocol,
-    /// Its source; for ICMP queries the port is the query identifier.
+    /// Its source; for ICMP queries see [`Packet::source_endpoint`].
     pub source: Endpoint,
-    /// Its destination; for ICMP queries the port is zero.
+    /// Its destination; for ICMP queries see [`Packet::destination_endpoint`].
     pub destination: Endpoint,
 }
 
@@ -232,14 +238,15 @@ impl Packet {
     /// Makes the ICMP error that `from` sends about `offender`.
     ///
     /// There is none about an ICMP error (RFC 1122 section 3.2.2, RFC 4443
-    /// section 2.4), nor toward a multicast, broadcast or unspecified source.
+    /// section 2.4), nor about a packet from or to a multicast or broadcast
+    /// address, nor toward an unspecified source.
     #[must_use]
     pub fn icmp_error(from: IpAddr, kind: IcmpErrorKind, offender: &Self) -> Option<Self> {
-        let silent = match offender.source {
-            IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified(),
-            IpAddr::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
-        };
-        if silent || offender.destination.is_multicast() {
+        let to_many = |ip: IpAddr| ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        if to_many(offender.source)
+            || to_many(offender.destination)
+            || offender.source.is_unspecified()
+        {
             return None;
         }
         let quoted = Quoted {
@@ -251,7 +258,10 @@ impl Packet {
             source: from,
             destination: offender.source,
             ttl: Self::DEFAULT_TTL,
-            body: Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) }),
+            body: Body::Icmp(Icmp::Error {
+                kind,
+                quoted: Box::new(quoted),
+            }),
         })
     }
 
