@@ -1,1 +1,36 @@
-//! natbed-report
+//! Outcomes of natbed runs as terminal text, JSON and Markdown.
+//!
+//! The simulator fills one [`RunRecord`] per session of each run and collects
+//! them in a [`Report`]. Everything else here is a pure function from those
+//! records to text, so that the same report always gives the same bytes:
+//!
+//! - [`json`]: the whole report, or one record a line while runs end
+//! - [`human`]: tables for a terminal, every failure with the command that repeats it
+//! - [`grid`]: a matrix of two axes, one letter a cell
+//! - [`markdown`]: the NAT matrix as it is published
+//!
+//! Whether text carries colour is the caller's decision ([`Color`]). Names and
+//! reasons come from scenario files and from the software under test, so every
+//! renderer escapes what a terminal or a Markdown reader would interpret.
+#![forbid(unsafe_code)]
+
+mod case;
+pub mod grid;
+pub mod human;
+pub mod json;
+mod load;
+pub mod markdown;
+mod record;
+mod report;
+mod stats;
+mod table;
+mod text;
+mod word;
+
+pub use case::Case;
+pub use load::{EchoDirection, EchoRecord, EchoSamples, EchoStats, LoadRecord};
+pub use record::{CandidateRecord, PacketCounts, PayloadCounts, RunRecord, StateRecord};
+pub use report::{Agreement, Report, SCHEMA, Summary};
+pub use stats::{Times, nearest_rank};
+pub use text::{Color, compact_duration};
+pub use word::{Path, Prediction, Verdict};

@@ -1,0 +1,125 @@
+//! What one run observed of one session.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Case, LoadRecord, Path, Prediction, Verdict};
+
+/// The outcome of one session in one run, and the verdict on it.
+///
+/// Fields stand in the order of the machine-readable form, version
+/// [`SCHEMA`](crate::SCHEMA); absent values are `null` there, never left out.
+/// `trace_hash`, `events`, `virtual_ns`, `packets` and `nat` belong to the run
+/// and are the same for all of its sessions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The point of the scenario's matrix; empty if it has none.
+    pub case: Case,
+    /// The seed that all randomness of the run derives from.
+    pub seed: u64,
+    /// The session's name in the scenario.
+    pub session: String,
+    /// The connectivity stack under test, such as `webrtc-ice`.
+    pub stack: String,
+    /// The session's path in the network's own word: where its payload was seen.
+    pub path: Path,
+    /// The path the witness saw payload on, or `None` if it saw no payload at all.
+    pub witness: Option<Path>,
+    /// The path by the agents' own account of the pair they selected.
+    pub agent: Path,
+    /// The path the closed-form rule predicts.
+    pub oracle: Prediction,
+    /// One sentence: by which clause of the rule, or why it says nothing.
+    pub oracle_reason: String,
+    /// The selected pair's candidate at the session's first (controlling) host.
+    pub local: Option<CandidateRecord>,
+    /// The selected pair's candidate at the session's second host.
+    pub remote: Option<CandidateRecord>,
+    /// Virtual nanoseconds from the session's start until both hosts had gathered.
+    pub gather_ns: Option<u64>,
+    /// Virtual nanoseconds from the session's start until both agents reported a connection.
+    pub connect_ns: Option<u64>,
+    /// The agent states of each host, by host name, in the order they were entered.
+    pub states: BTreeMap<String, Vec<StateRecord>>,
+    /// What the session's traffic met; `None` if it carried none.
+    pub load: Option<LoadRecord>,
+    /// Payload datagrams the witness saw arrive.
+    pub payload: PayloadCounts,
+    /// What the scenario expects of this case, as written there after substitution.
+    pub expect: Option<serde_json::Value>,
+    /// The outcome held against the expectation.
+    pub verdict: Verdict,
+    /// Why the verdict is not [`Verdict::Pass`], one sentence each; empty if it is.
+    pub reasons: Vec<String>,
+    /// Hash over every packet sent, delivered and dropped: 16 lower-case hexadecimal digits.
+    pub trace_hash: String,
+    /// Events that the network handled.
+    pub events: u64,
+    /// How long the run lasted in virtual time, in nanoseconds.
+    pub virtual_ns: u64,
+    /// What became of the packets of the whole run.
+    pub packets: PacketCounts,
+    /// The properties that each gateway's NAT came down to, by gateway name.
+    pub nat: BTreeMap<String, String>,
+    /// The command line that repeats exactly this run.
+    pub repeat: String,
+}
+
+impl RunRecord {
+    /// Says whether the outcome is what the oracle predicted, or `None` where it predicts nothing.
+    ///
+    /// A run in error observed nothing, so it agrees with no prediction.
+    #[must_use]
+    pub fn oracle_agrees(&self) -> Option<bool> {
+        let predicted = self.oracle.path()?;
+        Some(self.verdict != Verdict::Error && predicted == self.path)
+    }
+}
+
+/// One end of a selected candidate pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateRecord {
+    /// The candidate's type: `host`, `srflx`, `prflx` or `relay` (RFC 8445 section 5.1.1).
+    ///
+    /// It depends on timing: a check that overtakes the signalling shows a
+    /// server-reflexive address as peer-reflexive. Judge by address and path.
+    pub candidate: String,
+    /// The transport address, as `address:port`.
+    pub address: String,
+    /// The related transport address (RFC 8839 section 5.1: `raddr`, `rport`), where there is one.
+    pub related: Option<String>,
+}
+
+/// An agent state and when it was entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRecord {
+    /// Virtual nanoseconds since the start of the run.
+    pub at_ns: u64,
+    /// The state in the stack's own word, such as `connected`.
+    pub state: String,
+}
+
+/// Payload datagrams of a session that arrived, by the path they took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadCounts {
+    /// Datagrams that never left the LAN.
+    pub lan: u64,
+    /// Datagrams that went end to end.
+    pub direct: u64,
+    /// Datagrams that went through a TURN server.
+    pub relay: u64,
+}
+
+/// What became of the packets that all hosts of a run sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketCounts {
+    /// Packets handed to the network.
+    pub sent: u64,
+    /// Packets handed to a host.
+    pub delivered: u64,
+    /// Packets lost, by the code of the drop reason.
+    pub dropped: BTreeMap<String, u64>,
+}

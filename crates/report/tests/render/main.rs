@@ -1,0 +1,7 @@
+//! Reports as users see them: exact text of each renderer for small reports made by hand.
+
+mod fixture;
+mod grid;
+mod human;
+mod json;
+mod markdown;
