@@ -77,8 +77,7 @@ impl UnitTable {
                 example: self.example,
             });
         };
-        let too_large =
-            || ParseQuantityError::TooLarge { text: text.to_owned(), what: self.what };
+        let too_large = || ParseQuantityError::TooLarge { text: text.to_owned(), what: self.what };
         let whole: u64 = whole.parse().map_err(|_| too_large())?;
         let whole = whole.checked_mul(scale).ok_or_else(too_large)?;
         let fraction = self.fraction(text, fraction, scale)?;
@@ -97,26 +96,25 @@ impl UnitTable {
         let numerator: u128 = digits.parse().map_err(|_| too_fine())?;
         let denominator = 10u128.pow(power);
         let scaled = numerator * u128::from(scale);
-        if scaled % denominator != 0 {
+        if !scaled.is_multiple_of(denominator) {
             return Err(too_fine());
         }
         u64::try_from(scaled / denominator).map_err(|_| too_fine())
     }
 }
 
-/// Prints `value` in the largest decimal-friendly unit that needs no more than three decimals.
+/// Prints `value` in the largest unit that needs no more than three decimals.
 pub(crate) fn format_scaled(
     f: &mut fmt::Formatter<'_>,
     value: u64,
     table: &UnitTable,
 ) -> fmt::Result {
     for &(name, scale) in table.units {
-        // Hours, minutes and binary sizes print only when they are exact: 1.25h is hard to read.
-        let decimal = scale.is_power_of_ten();
-        if value >= scale && value.is_multiple_of(scale) && (decimal || value > 0) {
+        if value >= scale && value.is_multiple_of(scale) {
             return write!(f, "{}{name}", value / scale);
         }
-        if decimal && value >= scale {
+        // Hours, minutes and binary sizes print only when they are exact: 1.25h is hard to read.
+        if value >= scale && is_power_of_ten(scale) {
             let thousandth = scale / 1000;
             if thousandth > 0 && value.is_multiple_of(thousandth) {
                 let decimals = format!("{:03}", value % scale / thousandth);
@@ -129,17 +127,11 @@ pub(crate) fn format_scaled(
     write!(f, "{}{name}", value / scale)
 }
 
-trait IsPowerOfTen {
-    fn is_power_of_ten(self) -> bool;
-}
-
-impl IsPowerOfTen for u64 {
-    fn is_power_of_ten(mut self) -> bool {
-        while self.is_multiple_of(10) && self > 0 {
-            self /= 10;
-        }
-        self == 1
+fn is_power_of_ten(mut number: u64) -> bool {
+    while number > 0 && number.is_multiple_of(10) {
+        number /= 10;
     }
+    number == 1
 }
 
 #[cfg(test)]
@@ -154,10 +146,7 @@ mod tests {
         assert_eq!("1.5s".parse(), Ok(SimDuration::from_millis(1500)));
         assert_eq!("0.000000001s".parse(), Ok(SimDuration::from_nanos(1)));
         assert_eq!("2min".parse(), Ok(SimDuration::from_secs(120)));
-        assert!(matches!(
-            "0.5ns".parse::<SimDuration>(),
-            Err(ParseQuantityError::TooFine { .. })
-        ));
+        assert!(matches!("0.5ns".parse::<SimDuration>(), Err(ParseQuantityError::TooFine { .. })));
     }
 
     #[test]
@@ -166,7 +155,10 @@ mod tests {
         assert!(error.to_string().contains("h, min, s, ms, us, ns"), "{error}");
         assert!(matches!("mbit".parse::<Rate>(), Err(ParseQuantityError::NoNumber { .. })));
         assert!(matches!("-5ms".parse::<SimDuration>(), Err(ParseQuantityError::NoNumber { .. })));
-        assert!(matches!("1.2.3s".parse::<SimDuration>(), Err(ParseQuantityError::NoNumber { .. })));
+        assert!(matches!(
+            "1.2.3s".parse::<SimDuration>(),
+            Err(ParseQuantityError::NoNumber { .. })
+        ));
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Ppm {
         if whole == 0 {
             return Self::ZERO;
         }
-        let scaled = (u128::from(part.min(whole)) * 1_000_000 + u128::from(whole / 2)) / u128::from(whole);
+        let scaled =
+            (u128::from(part.min(whole)) * 1_000_000 + u128::from(whole / 2)) / u128::from(whole);
         Self(u32::try_from(scaled).unwrap_or(1_000_000))
     }
 

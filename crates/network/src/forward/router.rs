@@ -1,0 +1,143 @@
+//! Gateways: firewall, NAT and hop count, outward and inward.
+
+use natbed_nat::Outbound;
+use natbed_packet::DropReason;
+use natbed_units::SimTime;
+
+use crate::id::RouterId;
+use crate::network::{Network, Next};
+use crate::observer::{Observer, Step};
+use crate::schedule::Due;
+use crate::slab::Slot;
+
+impl<O: Observer> Network<O> {
+    /// A packet has come from the LAN side.
+    ///
+    /// The firewall sees internal addresses, so it stands before the NAT on the way out and
+    /// behind it on the way in.
+    pub(crate) fn cross_router_outward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
+        let (router, packet) = self.router_and_packet(id, slot);
+        if packet.destination == router.inside
+            || router.nat.is_none() && packet.destination == router.outside
+        {
+            return Next::Lost(DropReason::RouterClosed);
+        }
+        if packet.ttl <= 1 {
+            return Next::Lost(DropReason::TtlExceeded);
+        }
+        if let Some(firewall) = &mut router.firewall {
+            if let Err(reason) = firewall.outbound(now, packet) {
+                self.arm_router(id);
+                return Next::Lost(reason);
+            }
+        }
+        packet.ttl -= 1;
+        let next = match &mut router.nat {
+            None => Next::Into(router.outside_link.up()),
+            Some(nat) => match nat.outbound(now, packet) {
+                Err(reason) => {
+                    packet.ttl += 1; // an ICMP error quotes the packet as it came
+                    Next::Lost(reason)
+                }
+                Ok(outbound) => {
+                    let (translation, link) = match outbound {
+                        Outbound::Forwarded(translation) => (translation, router.outside_link),
+                        Outbound::Hairpinned(translation) => (translation, router.inside_link),
+                    };
+                    self.observe(now, slot, Step::Translated(id, &translation));
+                    Next::Into(link.up())
+                }
+            },
+        };
+        self.arm_router(id);
+        next
+    }
+
+    /// A packet has come from the Internet side.
+    pub(crate) fn cross_router_inward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
+        let next = match self.admit(now, slot, id) {
+            Ok(()) => Next::Into(self.routers[id.index()].inside_link.up()),
+            Err(reason) => Next::Lost(reason),
+        };
+        self.arm_router(id);
+        next
+    }
+
+    /// Decides whether a packet from outside may go on to the LAN, and translates it.
+    fn admit(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Result<(), DropReason> {
+        if self.routers[id.index()].nat.is_none() {
+            self.check_routed(slot, id)?;
+        }
+        let (router, packet) = self.router_and_packet(id, slot);
+        let arrived_at = packet.destination_endpoint();
+        let translation = match &mut router.nat {
+            Some(_) if packet.destination != router.outside => return Err(DropReason::NoRoute),
+            Some(nat) => Some(nat.inbound(now, packet)?),
+            None => None,
+        };
+        let passed = if packet.ttl <= 1 {
+            Err(DropReason::TtlExceeded)
+        } else if let Some(firewall) = &mut router.firewall {
+            firewall.inbound(now, packet)
+        } else {
+            Ok(())
+        };
+        if let Err(reason) = passed {
+            // Lost behind the NAT; an ICMP error quotes the packet as it came.
+            if let Some(endpoint) = arrived_at {
+                packet.set_destination(endpoint);
+            }
+            return Err(reason);
+        }
+        packet.ttl -= 1;
+        if let Some(translation) = translation {
+            self.observe(now, slot, Step::Translated(id, &translation));
+        }
+        Ok(())
+    }
+
+    /// Without a NAT, only packets to the subnets behind the gateway go on.
+    fn check_routed(&self, slot: Slot, id: RouterId) -> Result<(), DropReason> {
+        let router = &self.routers[id.index()];
+        let destination = self.packet(slot).destination;
+        let lan = &self.lans[router.lan.index()];
+        if destination == router.outside {
+            Err(DropReason::RouterClosed)
+        } else if lan.subnet.contains(&destination) || lan.members.lookup(destination).is_some() {
+            Ok(())
+        } else {
+            Err(DropReason::NoRoute)
+        }
+    }
+
+    pub(crate) fn expire_router(&mut self, now: SimTime, id: RouterId) {
+        let router = &mut self.routers[id.index()];
+        if router.armed == Some(now) {
+            router.armed = None;
+            if let Some(nat) = &mut router.nat {
+                nat.handle_timeout(now);
+            }
+            if let Some(firewall) = &mut router.firewall {
+                firewall.handle_timeout(now);
+            }
+            self.arm_router(id);
+        }
+    }
+
+    /// Schedules the gateway's next expiry unless an earlier one is scheduled already.
+    #[inline]
+    fn arm_router(&mut self, id: RouterId) {
+        let router = &mut self.routers[id.index()];
+        let nat = router.nat.as_ref().and_then(|nat| nat.poll_timeout());
+        let firewall = router.firewall.as_ref().and_then(|firewall| firewall.poll_timeout());
+        let next = match (nat, firewall) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(next) = next.filter(|next| router.armed.is_none_or(|armed| *next < armed)) {
+            router.armed = Some(next);
+            let sequence = self.schedule.next_sequence();
+            self.schedule.push(next, sequence, Due::Router(id));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! LAN segments and the Internet core: they pass packets on and change nothing but the hop count.
+
+use natbed_packet::DropReason;
+
+use crate::id::{LanId, LinkId};
+use crate::network::{Network, Next};
+use crate::observer::Observer;
+use crate::slab::Slot;
+
+impl<O: Observer> Network<O> {
+    /// A LAN finds the neighbour that owns the destination; all else goes to its gateway.
+    ///
+    /// Nothing here answers with an ICMP error: on a real LAN nobody answers the ARP request.
+    #[inline]
+    pub(crate) fn cross_lan(&mut self, slot: Slot, lan: LanId, from: LinkId) -> Next {
+        let destination = self.packet(slot).destination;
+        let lan = &self.lans[lan.index()];
+        match lan.members.lookup(destination) {
+            Some(to) if to == from => Next::Lost(DropReason::NoRoute),
+            Some(to) if lan.isolate && lan.gateway != Some(from) && lan.gateway != Some(to) => {
+                Next::Lost(DropReason::ClientIsolation)
+            }
+            Some(to) => Next::Into(to.down()),
+            None if lan.subnet.contains(&destination) => Next::Lost(DropReason::NoSuchAddress),
+            None => match lan.gateway {
+                Some(gateway) if gateway != from => Next::Into(gateway.down()),
+                _ => Next::Lost(DropReason::NoRoute),
+            },
+        }
+    }
+
+    /// The core knows every public address and every routed subnet.
+    ///
+    /// It counts as one hop. It has no address of its own, so that it sends no ICMP errors:
+    /// packets to private or unknown addresses vanish, as they do at a provider's edge.
+    #[inline]
+    pub(crate) fn cross_core(&mut self, slot: Slot) -> Next {
+        let packet = self.packet_mut(slot);
+        if packet.ttl <= 1 {
+            return Next::Lost(DropReason::TtlExceeded);
+        }
+        packet.ttl -= 1;
+        let destination = packet.destination;
+        match self.core.as_ref().and_then(|core| core.routes.lookup(destination)) {
+            Some(link) => Next::Into(link.down()),
+            None => Next::Lost(DropReason::NoRoute),
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The network as a state machine: its verbs.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use natbed_packet::{DropReason, Packet};
+use natbed_units::{Seed, SimTime};
+
+use crate::id::{HostId, LinkId, PipeId, Place, RouterId};
+use crate::observer::{Hop, Observer, Origin, Step};
+use crate::pipe::{Entry, Pipe};
+use crate::schedule::{Due, Schedule};
+use crate::slab::{InFlight, Slab, Slot};
+use crate::topology::{Core, Host, Lan, Router};
+
+/// What a network may grow to (law 11 of the design: limits on everything).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most packets on their way at once; more are dropped as `too-many-in-flight`.
+    pub packets_in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { packets_in_flight: 1_000_000 }
+    }
+}
+
+/// A packet that reached a host.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The host it reached.
+    pub host: HostId,
+    /// The packet as it arrived.
+    pub packet: Packet,
+    /// The packet's number in this run.
+    pub id: u64,
+    /// Who made it.
+    pub origin: Origin,
+}
+
+/// Hosts, LANs, gateways, pipes and the Internet core.
+///
+/// Build it with [`Network::add_lan`], [`Network::add_gateway`] and
+/// [`Network::add_host`]; then drive it: send, handle the timeout when its time
+/// has come, take deliveries until there is none, ask for the next timeout.
+#[derive(Debug)]
+pub struct Network<O = ()> {
+    pub(crate) observer: O,
+    pub(crate) seed: Seed,
+    pub(crate) limits: Limits,
+    pub(crate) core: Option<Core>,
+    pub(crate) lans: Vec<Lan>,
+    pub(crate) routers: Vec<Router>,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) pipes: Vec<Pipe>,
+    pub(crate) schedule: Schedule,
+    slab: Slab,
+    deliveries: VecDeque<Delivery>,
+    packets_made: u64,
+    events: u64,
+}
+
+/// Where a packet goes from a place.
+pub(crate) enum Next {
+    Into(PipeId),
+    Lost(DropReason),
+}
+
+impl<O: Observer> Network<O> {
+    /// Makes an empty network; `seed` is the run's, from which each NAT derives its own.
+    #[must_use]
+    pub fn new(seed: Seed, limits: Limits, observer: O) -> Self {
+        Self {
+            observer,
+            seed,
+            limits,
+            core: None,
+            lans: Vec::new(),
+            routers: Vec::new(),
+            hosts: Vec::new(),
+            pipes: Vec::new(),
+            schedule: Schedule::default(),
+            slab: Slab::default(),
+            deliveries: VecDeque::new(),
+            packets_made: 0,
+            events: 0,
+        }
+    }
+
+    /// Sends a packet from `host`, whose address must be its source.
+    ///
+    /// The packet may be delivered in this instant (loopback, links without delay), so ask
+    /// [`Network::poll_delivery`] afterwards; it may change [`Network::poll_timeout`].
+    /// A packet that cannot be sent is dropped with its reason, which the observer sees.
+    pub fn send(&mut self, now: SimTime, host: HostId, packet: Packet) {
+        let slot = self.make(packet, Origin::Host(host));
+        self.observe(now, slot, Step::Sent);
+        match self.leave_host(now, slot, host) {
+            Ok(Some(link)) => self.travel_into(now, slot, link.up(), Place::Host(host)),
+            Ok(None) => self.hand_over(now, slot, host),
+            Err(reason) => self.lose(now, slot, Place::Host(host), reason),
+        }
+    }
+
+    /// Returns the next packet that reached a host, in the order of arrival.
+    ///
+    /// Call it until `None` after [`Network::send`], [`Network::reject`] and
+    /// [`Network::handle_timeout`].
+    #[must_use = "a delivery that is not handled is a packet lost without a reason"]
+    #[inline]
+    pub fn poll_delivery(&mut self) -> Option<Delivery> {
+        self.deliveries.pop_front()
+    }
+
+    /// Gives back a delivery that its host could not take: no socket, or a full buffer.
+    ///
+    /// Answers with the ICMP error that a real host sends for `reason`, if it sends one.
+    pub fn reject(&mut self, now: SimTime, delivery: Delivery, reason: DropReason) {
+        let Delivery { host, packet, id, origin } = delivery;
+        self.observer.observe(&Hop {
+            at: now,
+            packet: &packet,
+            id,
+            origin,
+            step: Step::Refused(host, reason),
+        });
+        let error =
+            reason.icmp_error().and_then(|kind| Packet::icmp_error(packet.destination, kind, &packet));
+        if let Some(error) = error {
+            self.send(now, host, error);
+        }
+    }
+
+    /// Returns when [`Network::handle_timeout`] wants to be called; `None` when nothing is pending.
+    ///
+    /// Any call with `&mut self` may change the answer.
+    #[must_use]
+    #[inline]
+    pub fn poll_timeout(&self) -> Option<SimTime> {
+        self.schedule.next_time()
+    }
+
+    /// Handles every event at or before `now`, each at its own time, in (time, sequence) order.
+    ///
+    /// Calling it early or twice is harmless. To stop at the first delivery, pass no more than
+    /// what [`Network::poll_timeout`] returned, and poll deliveries before going on.
+    pub fn handle_timeout(&mut self, now: SimTime) {
+        while let Some((at, due)) = self.schedule.peek(now) {
+            self.events += 1;
+            match due {
+                Due::Pipe(pipe) => self.pop_pipe(at, pipe),
+                Due::Router(router) => {
+                    self.schedule.finish(None);
+                    self.expire_router(at, router);
+                }
+                Due::HostFirewall(host) => {
+                    self.schedule.finish(None);
+                    self.expire_host(at, host);
+                }
+            }
+        }
+    }
+
+    /// Returns the number of events handled so far.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Returns the number of packets on their way.
+    #[must_use]
+    pub fn packets_in_flight(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Returns the observer.
+    #[must_use]
+    pub fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// Returns the observer for setting it up between packets.
+    #[must_use]
+    pub fn observer_mut(&mut self) -> &mut O {
+        &mut self.observer
+    }
+
+    /// Ends the network and returns its observer with what it saw.
+    #[must_use]
+    pub fn into_observer(self) -> O {
+        self.observer
+    }
+
+    /// Cuts a link or mends it, both directions.
+    ///
+    /// While it is down, packets that would enter it or come out of it are dropped as `link-down`.
+    pub fn set_link_down(&mut self, link: LinkId, is_down: bool) {
+        for pipe in [link.up(), link.down()] {
+            self.pipes[pipe.index()].is_down = is_down;
+        }
+    }
+
+    /// Stops a host or starts it again; a stopped one neither sends nor takes packets.
+    pub fn set_host_stopped(&mut self, host: HostId, is_stopped: bool) {
+        self.hosts[host.index()].is_stopped = is_stopped;
+    }
+
+    /// Forgets all dynamic state of a gateway: NAT mappings and firewall flows.
+    pub fn flush_router(&mut self, router: RouterId) {
+        let router = &mut self.routers[router.index()];
+        if let Some(nat) = &mut router.nat {
+            nat.flush();
+        }
+        if let Some(firewall) = &mut router.firewall {
+            firewall.flush();
+        }
+    }
+
+    /// Returns the addresses of a host, in the order of its interfaces.
+    pub fn addresses(&self, host: HostId) -> impl Iterator<Item = IpAddr> + '_ {
+        self.hosts[host.index()].interfaces.iter().map(|interface| interface.address)
+    }
+
+    /// Takes a new packet in, within the limit.
+    fn make(&mut self, packet: Packet, origin: Origin) -> Slot {
+        self.packets_made += 1;
+        self.slab.insert(InFlight {
+            packet,
+            id: self.packets_made,
+            origin,
+            due: SimTime::ZERO,
+            sequence: 0,
+            next: Slot::NONE,
+        })
+    }
+
+    /// Sends a packet that a gateway made itself out of one of its links.
+    pub(crate) fn send_from_router(
+        &mut self,
+        now: SimTime,
+        router: RouterId,
+        place: Place,
+        link: LinkId,
+        packet: Packet,
+    ) {
+        let slot = self.make(packet, Origin::Router(router));
+        self.observe(now, slot, Step::Sent);
+        self.travel_into(now, slot, link.up(), place);
+    }
+
+    #[inline]
+    pub(crate) fn observe(&mut self, at: SimTime, slot: Slot, step: Step<'_>) {
+        let flight = self.slab.get(slot);
+        self.observer.observe(&Hop {
+            at,
+            packet: &flight.packet,
+            id: flight.id,
+            origin: flight.origin,
+            step,
+        });
+    }
+
+    #[inline]
+    pub(crate) fn packet(&self, slot: Slot) -> &Packet {
+        &self.slab.get(slot).packet
+    }
+
+    #[inline]
+    pub(crate) fn packet_mut(&mut self, slot: Slot) -> &mut Packet {
+        &mut self.slab.get_mut(slot).packet
+    }
+
+    /// The parts that translating a packet needs, borrowed side by side.
+    #[inline]
+    pub(crate) fn router_and_packet(
+        &mut self,
+        router: RouterId,
+        slot: Slot,
+    ) -> (&mut Router, &mut Packet) {
+        (&mut self.routers[router.index()], &mut self.slab.get_mut(slot).packet)
+    }
+
+    /// The parts that a host firewall needs, borrowed side by side.
+    #[inline]
+    pub(crate) fn host_and_packet(&mut self, host: HostId, slot: Slot) -> (&mut Host, &Packet) {
+        (&mut self.hosts[host.index()], &self.slab.get(slot).packet)
+    }
+
+    /// Moves a packet on from the pipe it enters until it has to wait or its way ends.
+    pub(crate) fn travel_into(&mut self, now: SimTime, slot: Slot, pipe: PipeId, from: Place) {
+        let (mut pipe, mut from) = (pipe, from);
+        loop {
+            if self.enter_pipe(now, slot, pipe, from) {
+                return;
+            }
+            from = self.pipes[pipe.index()].to;
+            match self.next_from(now, slot, from) {
+                Some(next) => pipe = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Decides at a place; `None` when the packet's way has ended there.
+    #[inline]
+    fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
+        let next = match place {
+            Place::Host(host) => {
+                self.arrive_at_host(now, slot, host);
+                return None;
+            }
+            Place::Lan(lan, from) => self.cross_lan(slot, lan, from),
+            Place::RouterInside(router) => self.cross_router_outward(now, slot, router),
+            Place::RouterOutside(router) => self.cross_router_inward(now, slot, router),
+            Place::Core => self.cross_core(slot),
+        };
+        match next {
+            Next::Into(pipe) => Some(pipe),
+            Next::Lost(reason) => {
+                self.lose(now, slot, place, reason);
+                None
+            }
+        }
+    }
+
+    /// Puts a packet into a pipe; says whether it stays there or was lost, so that its way pauses.
+    #[inline]
+    fn enter_pipe(&mut self, now: SimTime, slot: Slot, pipe_id: PipeId, from: Place) -> bool {
+        let flight = self.slab.get(slot);
+        let entry = self.pipes[pipe_id.index()].enter(now, || flight.packet.wire_len());
+        match entry {
+            Err(reason) => {
+                self.lose(now, slot, from, reason);
+                true
+            }
+            Ok(Entry::Passed) => {
+                self.observe(now, slot, Step::Entered(pipe_id));
+                self.observe(now, slot, Step::Left(pipe_id));
+                false
+            }
+            Ok(Entry::Queued(_)) if self.slab.len() > self.limits.packets_in_flight => {
+                self.lose(now, slot, from, DropReason::TooManyInFlight);
+                true
+            }
+            Ok(Entry::Queued(due)) => {
+                self.observe(now, slot, Step::Entered(pipe_id));
+                self.append(slot, pipe_id, due);
+                true
+            }
+        }
+    }
+
+    /// Appends a packet to the FIFO of its pipe; the first one in stands in the schedule.
+    #[inline]
+    fn append(&mut self, slot: Slot, pipe_id: PipeId, due: SimTime) {
+        let sequence = self.schedule.next_sequence();
+        let flight = self.slab.get_mut(slot);
+        flight.due = due;
+        flight.sequence = sequence;
+        flight.next = Slot::NONE;
+        let pipe = &mut self.pipes[pipe_id.index()];
+        let tail = std::mem::replace(&mut pipe.tail, slot);
+        if tail.is_none() {
+            pipe.head = slot;
+            self.schedule.push(due, sequence, Due::Pipe(pipe_id));
+        } else {
+            self.slab.get_mut(tail).next = slot;
+        }
+    }
+
+    /// Lets the packet at the head of a pipe out.
+    #[inline]
+    fn pop_pipe(&mut self, now: SimTime, pipe_id: PipeId) {
+        let pipe = &mut self.pipes[pipe_id.index()];
+        let slot = pipe.head;
+        pipe.head = self.slab.get(slot).next;
+        if pipe.head.is_none() {
+            pipe.tail = Slot::NONE;
+            self.schedule.finish(None);
+        } else {
+            let successor = self.slab.get(pipe.head);
+            self.schedule.finish(Some((successor.due, successor.sequence)));
+        }
+        let (place, is_down) = (pipe.to, pipe.is_down);
+        if is_down {
+            self.lose(now, slot, place, DropReason::LinkDown);
+            return;
+        }
+        self.observe(now, slot, Step::Left(pipe_id));
+        if let Some(next) = self.next_from(now, slot, place) {
+            self.travel_into(now, slot, next, place);
+        }
+    }
+
+    /// Hands a packet to its host.
+    pub(crate) fn hand_over(&mut self, now: SimTime, slot: Slot, host: HostId) {
+        self.observe(now, slot, Step::Delivered(host));
+        let InFlight { packet, id, origin, .. } = self.slab.remove(slot);
+        self.deliveries.push_back(Delivery { host, packet, id, origin });
+    }
+
+    /// Drops a packet, and sends the ICMP error that the place sends for the reason.
+    pub(crate) fn lose(&mut self, now: SimTime, slot: Slot, place: Place, reason: DropReason) {
+        self.observe(now, slot, Step::Dropped(place, reason));
+        let flight = self.slab.remove(slot);
+        self.answer_drop(now, &flight.packet, place, reason);
+    }
+}

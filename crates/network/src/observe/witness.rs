@@ -1,0 +1,166 @@
+//! Which way the payload of a session went, as the network saw it.
+
+use natbed_packet::{Body, Packet};
+use natbed_units::{LookupMap, SimTime};
+
+use crate::id::HostId;
+use crate::observer::{Hop, Observer, Origin, Step};
+
+/// The first eight bytes of every payload datagram of one session.
+///
+/// Its first byte lies above what STUN, DTLS and TURN channels use (RFC 7983), so that no stack
+/// takes it for one of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PayloadTag([u8; 8]);
+
+impl PayloadTag {
+    /// Makes the tag of the session with the given number.
+    #[must_use]
+    pub const fn new(session: u32) -> Self {
+        let n = session.to_be_bytes();
+        Self([0xEC, b'n', b'b', 0, n[0], n[1], n[2], n[3]])
+    }
+
+    /// Returns the bytes that a payload datagram begins with.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+/// The way that a payload datagram took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// From peer to peer without crossing a router.
+    Lan,
+    /// From peer to peer, through routers.
+    Direct,
+    /// Through a third host.
+    Relay,
+}
+
+/// What was seen of the payload of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// Datagrams that arrived without leaving the LAN.
+    pub lan: u64,
+    /// Datagrams that arrived end to end through routers.
+    pub direct: u64,
+    /// Datagrams that arrived through a relay.
+    pub relay: u64,
+    /// When the first one arrived.
+    pub first: Option<SimTime>,
+    /// The way of the last one.
+    pub last: Option<Route>,
+}
+
+#[derive(Clone, Debug)]
+struct Watched {
+    peers: [HostId; 2],
+    sighting: Sighting,
+}
+
+/// Decides for each session whether its payload went over the LAN, end to end, or through a relay.
+///
+/// It looks at delivered packets only, at who made them and whether they crossed a router, and
+/// never at what an agent reports (law 8 of the design). A datagram counts as relayed when its
+/// maker is not the other peer, or when it arrives in a TURN frame.
+#[derive(Clone, Debug, Default)]
+pub struct Witness {
+    sessions: LookupMap<u64, Watched>,
+}
+
+impl Witness {
+    /// Watches for the payload of the session `tag` between two hosts.
+    pub fn watch(&mut self, tag: PayloadTag, peers: [HostId; 2]) {
+        let watched = Watched { peers, sighting: Sighting::default() };
+        self.sessions.insert(u64::from_be_bytes(tag.0), watched);
+    }
+
+    /// Returns what was seen of a session; `None` if it is not watched.
+    #[must_use]
+    pub fn sighting(&self, tag: PayloadTag) -> Option<Sighting> {
+        self.sessions.get(&u64::from_be_bytes(tag.0)).map(|watched| watched.sighting)
+    }
+}
+
+impl Observer for Witness {
+    fn observe(&mut self, hop: &Hop<'_>) {
+        let Step::Delivered(host) = hop.step else { return };
+        let Body::Udp(udp) = &hop.packet.body else { return };
+        let (payload, is_framed) = turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
+        let Some(tag) = payload.first_chunk::<8>() else { return };
+        let Some(watched) = self.sessions.get_mut(&u64::from_be_bytes(*tag)) else { return };
+        let other = match watched.peers {
+            [a, b] if host == b => a,
+            [a, b] if host == a => b,
+            _ => return, // on its way through a relay
+        };
+        let sighting = &mut watched.sighting;
+        let route = if is_framed || hop.origin != Origin::Host(other) {
+            sighting.relay += 1;
+            Route::Relay
+        } else if hop.packet.ttl == Packet::DEFAULT_TTL {
+            sighting.lan += 1;
+            Route::Lan
+        } else {
+            sighting.direct += 1;
+            Route::Direct
+        };
+        sighting.first.get_or_insert(hop.at);
+        sighting.last = Some(route);
+    }
+}
+
+/// Takes the application data out of a TURN frame: ChannelData (RFC 8656 section 12.4) or the
+/// DATA attribute of a Send or Data indication (section 11). `None` if it is neither.
+fn turn_payload(datagram: &[u8]) -> Option<&[u8]> {
+    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    const DATA: u16 = 0x0013;
+    let word = |at: usize| {
+        datagram.get(at..at + 2).and_then(|b| b.first_chunk()).map(|b| u16::from_be_bytes(*b))
+    };
+    match word(0)? {
+        0x4000..=0x4fff => datagram.get(4..4 + usize::from(word(2)?)),
+        0x0016 | 0x0017 if datagram.get(4..8)? == MAGIC_COOKIE => {
+            let mut at = 20;
+            loop {
+                let (kind, length) = (word(at)?, usize::from(word(at + 2)?));
+                if kind == DATA {
+                    return datagram.get(at + 4..at + 4 + length);
+                }
+                at += 4 + length.next_multiple_of(4);
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PayloadTag, turn_payload};
+
+    #[test]
+    fn channel_data_and_indications_are_unwrapped() {
+        let tag = *PayloadTag::new(7).as_bytes();
+        let mut channel = vec![0x40, 0x01, 0, 8];
+        channel.extend(tag);
+        assert_eq!(turn_payload(&channel), Some(&tag[..]));
+
+        let mut indication = vec![0x00, 0x17, 0, 24, 0x21, 0x12, 0xa4, 0x42];
+        indication.extend([0; 12]);
+        indication.extend([0x00, 0x12, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0]); // XOR-PEER-ADDRESS
+        indication.extend([0x00, 0x13, 0, 8]);
+        indication.extend(tag);
+        assert_eq!(turn_payload(&indication), Some(&tag[..]));
+    }
+
+    #[test]
+    fn what_is_not_a_whole_turn_frame_is_not_unwrapped() {
+        assert_eq!(turn_payload(&[]), None);
+        assert_eq!(turn_payload(PayloadTag::new(7).as_bytes()), None);
+        assert_eq!(turn_payload(&[0x40, 0x01, 0, 9, 1, 2]), None, "length beyond the end");
+        let endless = [0x00, 0x17, 0xff, 0xff, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0];
+        assert_eq!(turn_payload(&endless), None, "no attributes");
+    }
+}
