@@ -19,23 +19,35 @@ pub enum Mapping {
 }
 
 /// Which sources may send to an external endpoint (RFC 4787 section 5).
+///
+/// The permission belongs to the mapping and lives as long as the flow that gave it. (RFC 4787
+/// words it for the internal endpoint; conntrack and most software keep it for each mapping. The
+/// difference shows with ADM and APDM only: see [`FilterScope`](crate::FilterScope).)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Filtering {
     /// EIF: anybody.
     EndpointIndependent,
-    /// ADF: addresses that the mapping has sent to.
+    /// ADF: addresses that the mapping has a live flow with.
     AddressDependent,
-    /// APDF: endpoints that the mapping has sent to.
+    /// APDF: endpoints that the mapping has a live flow with.
     AddressAndPortDependent,
 }
 
 /// How the external port of a new mapping is chosen (RFC 4787 section 4.2).
+///
+/// A port is chosen within the class of the internal port (REQ-3a): below 512, below 1024, or
+/// above; `Sequential` knows only ports from 1024 on. For ICMP, identifiers stand for ports and
+/// are of one class. All but `PreserveWithOverload` give a port to one mapping at a time, and
+/// never one that is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortAllocation {
     /// The internal port if no other mapping has it, else a random free one of its class.
     Preserve,
-    /// The internal port even if another host has it, as long as the destinations differ
-    /// ("port overloading", what Linux does); after a clash a random port that sticks.
+    /// The port of the internal endpoint's newest flow, else the internal port, even if another
+    /// host has it, as long as the destinations differ ("port overloading"); when that clashes, a
+    /// random port, which the endpoint's later flows then share. Exactly what Linux masquerade
+    /// does (`get_unique_tuple` of nf_nat_core.c). Where the filter lets in a stranger at a shared
+    /// port, the oldest mapping that would take the packet gets it.
     PreserveWithOverload,
     /// The next free port after the last one given out.
     Sequential,
@@ -48,7 +60,8 @@ pub enum PortAllocation {
 pub enum Hairpin {
     /// They are dropped.
     None,
-    /// They are delivered with the sender's internal endpoint as their source.
+    /// They are mapped and filtered as with `ExternalSource`, but delivered with the sender's
+    /// internal endpoint as their source.
     InternalSource,
     /// They are delivered with the sender's external endpoint as their source, as REQ-9a asks.
     ExternalSource,
@@ -61,12 +74,17 @@ pub enum WanInput {
     Drop,
     /// It is answered with ICMP port unreachable.
     Reject,
-    /// The box takes it as its own. Its connection tracking then owns the reply tuple, so that a
-    /// later packet from inside to that source needs another port (nat-facts B1, test T4).
+    /// The box takes it as its own. For UDP its connection tracking then owns the external port
+    /// toward that source for `udp_timeout`, renewed by each such packet, and a packet from inside
+    /// to that source needs another port. This is how a Linux router without a WAN firewall breaks
+    /// hole punching: measured on Linux 6.18, port 40000 became 47185.
     Accept,
 }
 
 /// A port forward set up by hand: packets to the external port go to one internal endpoint.
+///
+/// It is a mapping that never ends and lets everybody in. What the internal endpoint sends leaves
+/// from the external port; of several forwards to one endpoint, from that of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// The protocol it is for; UDP or TCP.
@@ -93,6 +111,10 @@ pub struct NatConfig {
     /// Idle time after which a UDP flow that was seen both ways ends.
     pub udp_stream_timeout: SimDuration,
     /// Age a two-way UDP flow needs before `udp_stream_timeout` holds; 2 s on Linux.
+    ///
+    /// If zero, the first answer starts `udp_stream_timeout`. If not, it does what Linux does: the
+    /// first packet that passes *after* an answer, once the flow is older than this, starts it
+    /// (`nf_conntrack_in` notes the answer when the timer is already set).
     pub udp_stream_after: SimDuration,
     /// Idle time after which a TCP flow ends (RFC 5382 REQ-5: at least 2 h 4 min).
     pub tcp_timeout: SimDuration,
@@ -101,6 +123,9 @@ pub struct NatConfig {
     /// Whether packets from inside renew the timer (RFC 4787 REQ-6).
     pub refresh_outbound: bool,
     /// Whether packets from outside renew the timer (RFC 4787 REQ-6a).
+    ///
+    /// If not, they leave no state at all: one that the filter lets in from a new source is judged
+    /// anew each time, and can hold neither the mapping nor the permission beyond its time.
     pub refresh_inbound: bool,
     /// What the WAN side does with packets that match nothing.
     pub wan_input: WanInput,
@@ -150,7 +175,8 @@ pub struct Rule {
     pub action: Action,
     /// The protocol; `None` matches all.
     pub protocol: Option<Protocol>,
-    /// The destination port of the flow's first packet; `None` matches all.
+    /// The destination port of the flow's first packet; `None` matches all, and any other value no
+    /// ICMP, which has no ports.
     pub ports: Option<RangeInclusive<u16>>,
     /// The far side: destination of a flow that leaves, source of one that comes in.
     pub remote: Option<IpNet>,

@@ -1,4 +1,40 @@
 //! A NAT and a stateful firewall as sans-IO state machines.
+//!
+//! A [`Nat`] is told by a [`NatConfig`] how to behave, in the words of RFC 4787, and then
+//! translates packets in place, at the instant they arrive. [`profile`] names the configurations
+//! of real devices and of the RFCs. A [`Firewall`] filters without translating. Both share one
+//! idea of state: *flows*, each with its own idle timer, found by one hash lookup per packet.
+//!
+//! - [`Nat`], [`Outbound`], [`Translation`]: the NAT and what it says it did
+//! - [`NatConfig`] and its properties [`Mapping`], [`Filtering`], [`PortAllocation`], [`Hairpin`],
+//!   [`WanInput`], [`Forward`]; each property reads and prints the word scenario files use
+//! - [`Firewall`], [`FirewallConfig`], [`Policy`], [`Rule`], [`Action`]
+//! - [`profile`], [`profiles`]: configurations by name, each with its source
+//! - [`direct_possible`], [`NatClass`]: which pairs of NATs can be crossed directly, in closed form
+//!
+//! Not in scope: fragments (packets here are whole), TCP state tracking (a TCP flow has one idle
+//! timer), pools of external addresses, port blocks and other limits for each subscriber, the
+//! hold time of freed ports (RFC 6888 REQ-8), port parity (RFC 4787 REQ-4, optional since RFC 7857
+//! section 8), and application level gateways.
 #![forbid(unsafe_code)]
 
-pub mod config;
+mod config;
+mod direction;
+mod expiry;
+mod firewall;
+mod nat;
+mod outcome;
+mod profile;
+mod validate;
+mod words;
+
+pub use config::{
+    Action, Filtering, FirewallConfig, Forward, Hairpin, Mapping, NatConfig, Policy,
+    PortAllocation, Rule, WanInput,
+};
+pub use firewall::Firewall;
+pub use nat::{Nat, Outbound, Translation};
+pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
+pub use profile::{Profile, ProfileStatus, profile, profiles};
+pub use validate::NatConfigError;
+pub use words::UnknownWord;

@@ -1,0 +1,2 @@
+use criterion::{criterion_group, criterion_main};
+fn main() {}

@@ -1,0 +1,190 @@
+//! Flows: who talks to whom through which external port, each with its own idle timer.
+
+use natbed_packet::{Endpoint, Protocol};
+use natbed_units::{LookupMap, SimDuration, SimTime};
+
+use super::mapping::MappingId;
+use crate::NatConfig;
+use crate::direction::Direction;
+use crate::expiry::{EntryId, ExpiringSlab};
+
+/// One conversation: (protocol, internal endpoint, external port, remote endpoint).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flow {
+    pub(super) protocol: Protocol,
+    pub(super) external_port: u16,
+    pub(super) remote: Endpoint,
+    /// Who is on this side; `None` if it is the box itself.
+    pub(super) inside: Option<Inside>,
+    /// Which way the packet went that opened the flow.
+    pub(super) opener: Direction,
+    /// Whether a packet went the other way since.
+    pub(super) replied: bool,
+    pub(super) created: SimTime,
+}
+
+/// The internal end of a flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inside {
+    pub(super) endpoint: Endpoint,
+    pub(super) mapping: MappingId,
+    /// Grows with each flow, to tell which is the newest.
+    pub(super) serial: u64,
+}
+
+/// All flows, found by one lookup from either side.
+///
+/// No two flows share (protocol, external port, remote): a packet from outside has one taker.
+#[derive(Clone, Debug)]
+pub(super) struct FlowTable {
+    flows: ExpiringSlab<Flow>,
+    outbound: LookupMap<(Protocol, Endpoint, Endpoint), EntryId>,
+    inbound: LookupMap<(Protocol, u16, Endpoint), EntryId>,
+}
+
+impl FlowTable {
+    pub(super) fn new(max_flows: u32) -> Self {
+        Self {
+            flows: ExpiringSlab::new(max_flows),
+            outbound: LookupMap::new(),
+            inbound: LookupMap::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.flows.is_full()
+    }
+
+    /// Says whether a flow has this external port toward `remote`.
+    pub(super) fn owns(&self, protocol: Protocol, external_port: u16, remote: Endpoint) -> bool {
+        self.inbound.contains_key(&(protocol, external_port, remote))
+    }
+
+    #[inline]
+    pub(super) fn outbound(
+        &self,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Option<&Flow> {
+        self.flows.get(*self.outbound.get(&(protocol, internal, remote))?)
+    }
+
+    #[inline]
+    pub(super) fn inbound(
+        &self,
+        protocol: Protocol,
+        external_port: u16,
+        remote: Endpoint,
+    ) -> Option<&Flow> {
+        self.flows.get(*self.inbound.get(&(protocol, external_port, remote))?)
+    }
+
+    /// Finds the flow of a packet from inside and renews it.
+    #[inline]
+    pub(super) fn renew_outbound(
+        &mut self,
+        now: SimTime,
+        config: &NatConfig,
+        key: (Protocol, Endpoint, Endpoint),
+    ) -> Option<&Flow> {
+        let id = *self.outbound.get(&key)?;
+        self.renew(now, config, Direction::Outbound, id)
+    }
+
+    /// Finds the flow of a packet from outside and renews it.
+    #[inline]
+    pub(super) fn renew_inbound(
+        &mut self,
+        now: SimTime,
+        config: &NatConfig,
+        key: (Protocol, u16, Endpoint),
+    ) -> Option<&Flow> {
+        let id = *self.inbound.get(&key)?;
+        self.renew(now, config, Direction::Inbound, id)
+    }
+
+    #[inline]
+    fn renew(
+        &mut self,
+        now: SimTime,
+        config: &NatConfig,
+        direction: Direction,
+        id: EntryId,
+    ) -> Option<&Flow> {
+        let flow = self.flows.get_mut(id)?;
+        let answers = direction != flow.opener;
+        let refreshes = match direction {
+            Direction::Outbound => config.refresh_outbound,
+            Direction::Inbound => config.refresh_inbound || flow.inside.is_none(),
+        };
+        let timeout = refreshes.then(|| timeout(config, flow, now, answers));
+        flow.replied |= answers;
+        if let Some(timeout) = timeout {
+            self.flows.set_expiry(id, now + timeout);
+        }
+        self.flows.get(id)
+    }
+
+    /// Adds a flow, which the caller has made sure neither clashes nor overfills the table.
+    ///
+    /// `answers` says whether what the internal endpoint sends to the remote belongs to it.
+    pub(super) fn insert(&mut self, now: SimTime, config: &NatConfig, flow: Flow, answers: bool) {
+        let inbound = (flow.protocol, flow.external_port, flow.remote);
+        let outbound = flow.inside.map(|inside| (flow.protocol, inside.endpoint, flow.remote));
+        let id = self.flows.insert(flow.clone(), now + timeout(config, &flow, now, false));
+        self.inbound.insert(inbound, id);
+        if let Some(outbound) = outbound
+            && answers
+        {
+            self.outbound.get_or_insert_with(outbound, || id);
+        }
+    }
+
+    /// Returns an instant no later than the first expiry.
+    pub(super) fn next_wakeup(&self) -> Option<SimTime> {
+        self.flows.next_wakeup()
+    }
+
+    /// Removes and returns one flow that has expired by `now`; call until `None`.
+    #[inline]
+    pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<Flow> {
+        let (id, flow) = self.flows.pop_expired(now)?;
+        self.inbound.remove(&(flow.protocol, flow.external_port, flow.remote));
+        if let Some(inside) = flow.inside {
+            let key = (flow.protocol, inside.endpoint, flow.remote);
+            if self.outbound.get(&key) == Some(&id) {
+                self.outbound.remove(&key);
+            }
+        }
+        Some(flow)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.flows.clear();
+        self.outbound.clear();
+        self.inbound.clear();
+    }
+}
+
+/// The idle time that a packet passing now gives its flow; `answers` if it goes against the opener.
+#[inline]
+fn timeout(config: &NatConfig, flow: &Flow, now: SimTime, answers: bool) -> SimDuration {
+    match flow.protocol {
+        Protocol::Tcp => config.tcp_timeout,
+        Protocol::Icmp => config.icmp_timeout,
+        Protocol::Udp => {
+            let stream_after = config.udp_stream_after;
+            let is_stream = if stream_after.is_zero() {
+                flow.replied || answers
+            } else {
+                flow.replied && now > flow.created + stream_after
+            };
+            if is_stream { config.udp_stream_timeout } else { config.udp_timeout }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Hairpinning: packets from inside to the NAT's own external address (RFC 4787 section 6).
+
+use natbed_packet::{DropReason, Endpoint, Packet, Protocol};
+use natbed_units::SimTime;
+
+use super::{Nat, Translation};
+use crate::Hairpin;
+
+impl Nat {
+    /// Sends a packet back inside, as if it had gone out and come in again.
+    ///
+    /// The sender gets its mapping and flow toward `target` first, and keeps them even if the
+    /// target's filter drops the packet: that is what opens the sender's own filter, so that two
+    /// hosts behind one NAT can punch toward each other.
+    pub(super) fn hairpin(
+        &mut self,
+        now: SimTime,
+        packet: &mut Packet,
+        internal: Endpoint,
+        target: Endpoint,
+    ) -> Result<Translation, DropReason> {
+        let protocol = packet.protocol();
+        if self.config.hairpin == Hairpin::None {
+            return Err(DropReason::NoHairpin);
+        }
+        // An echo request names no port to map back: only a NAT that maps whole addresses has to
+        // hairpin queries (RFC 5508 REQ-7).
+        if protocol == Protocol::Icmp {
+            return Err(DropReason::NoMapping);
+        }
+        let (port, created) = self.external_port(now, protocol, internal, target)?;
+        let external = Endpoint::new(self.external, port);
+        let inside = self.internal_endpoint(now, protocol, target.port, external)?;
+        let after =
+            if self.config.hairpin == Hairpin::ExternalSource { external } else { internal };
+        packet.set_source(after);
+        packet.set_destination(inside);
+        Ok(Translation { protocol, before: internal, after, created, hairpinned_to: Some(inside) })
+    }
+}
