@@ -1,1 +1,67 @@
-//! natbed-scenario
+//! The scenario language of natbed: a YAML file to checked, ready-to-run cases.
+//!
+//! ```
+//! use natbed_scenario::{Source, load};
+//!
+//! let text = "
+//! natbed: 1
+//! name: neighbours
+//! hosts:
+//!   alice: { internet: 198.51.100.1 }
+//!   bob: { internet: 198.51.100.2 }
+//! sessions:
+//!   call: { between: [alice, bob], expect: { path: direct } }
+//! ";
+//! let document = load(Source { name: "neighbours.yaml".into(), text: text.into() })?;
+//! assert_eq!(document.case_count(), 1);
+//! let case = document.case(0);
+//! assert_eq!(case.scenario.hosts[1].name, "bob");
+//! # Ok::<(), natbed_scenario::Diagnostics>(())
+//! ```
+//!
+//! The way of the data, with errors collected at every step and shown at the end:
+//!
+//! 1. text to a tree in which every key and value knows its place,
+//! 2. for each case of the matrix, the tree with `${axis}` replaced,
+//! 3. that tree to the keys of LANs, hosts and sessions as written,
+//! 4. these to a [`Scenario`], names resolved and addresses given out.
+//!
+//! `LANGUAGE.md` beside this crate lists every key with its type, default and limit.
+#![forbid(unsafe_code)]
+
+mod address;
+mod decode;
+mod diagnostic;
+mod document;
+mod event;
+mod expect;
+mod firewall_keys;
+mod host;
+mod internet;
+mod lan;
+pub mod limits;
+mod link;
+mod matrix;
+mod nat_keys;
+mod pool;
+mod problem;
+mod reference;
+mod resolve;
+mod scenario;
+mod seeds;
+mod session;
+mod source;
+mod topology;
+mod tree;
+mod validate;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use document::{Axis, Document, LANGUAGE_VERSION, load};
+pub use scenario::{
+    AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, Gateway, Host,
+    HostIndex, IceState, Internet, Lan, LanIndex, Link, LinkTarget, Load, NatChoice, Path, Scenario,
+    Serve, Session, Stack, TurnService, UnknownWordError,
+};
+pub use seeds::{ParseSeedsError, SeedRange};
+pub use source::{LoadError, Source};

@@ -1,0 +1,261 @@
+//! A scenario file as a whole: what it is called, its axes and its cases.
+
+use std::collections::BTreeMap;
+
+use crate::decode::{Fields, keys, parse, text};
+use crate::diagnostic::{Diagnostics, LineIndex};
+use crate::limits::{MAX_CASE_NODES, MAX_NAME_CHARS, MAX_NODES, MAX_PROBLEMS};
+use crate::matrix::Matrix;
+use crate::problem::{Problem, Problems};
+use crate::resolve::resolve;
+use crate::scenario::Case;
+use crate::seeds::SeedRange;
+use crate::source::Source;
+use crate::tree::{Entry, Node, Span, Value};
+use crate::yaml::{self, Budget};
+
+/// The version of the language that this crate reads, the value of the key `natbed`.
+pub const LANGUAGE_VERSION: u32 = 1;
+
+/// The keys that are about the file rather than about a case; references are not replaced there.
+const FILE_KEYS: &[&str] = &["natbed", "name", "description", "seeds", "matrix"];
+
+/// A checked scenario file.
+///
+/// Every case was made and checked when the file was loaded, but none is kept:
+/// [`Document::case`] makes it anew, so that a matrix of thousands of cases
+/// takes the memory of its file.
+#[derive(Debug)]
+pub struct Document {
+    source_name: String,
+    lines: LineIndex,
+    name: String,
+    description: String,
+    seeds: SeedRange,
+    axes: Vec<Axis>,
+    matrix: Matrix,
+    /// The tree without the keys of the file, with its references.
+    template: Node,
+}
+
+/// An axis of a document's matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Its name, by which `${name}` refers to it.
+    pub name: String,
+    /// The labels of its values, in the order of the file.
+    pub labels: Vec<String>,
+}
+
+/// Checks a scenario file, all cases of it.
+///
+/// # Errors
+///
+/// All that is wrong with the file, not only the first.
+pub fn load(source: Source) -> Result<Document, Diagnostics> {
+    let mut problems = Problems::default();
+    let lines = LineIndex::new(&source.text);
+    let document = yaml::parse(&source.text, Budget::SCENARIO, &mut problems)
+        .and_then(|root| Document::decode(&source.name, lines, root, &mut problems));
+    match document {
+        Some(document) if problems.is_empty() => Ok(document),
+        _ => {
+            Err(Diagnostics::new(source, problems.take()))
+        }
+    }
+}
+
+impl Document {
+    /// Returns the scenario's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the scenario's description, empty if it has none.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Returns the name of the source that was loaded.
+    #[must_use]
+    pub fn source_name(&self) -> &str {
+        &self.source_name
+    }
+
+    /// Returns the seeds that every case is to be run with.
+    #[must_use]
+    pub const fn seeds(&self) -> SeedRange {
+        self.seeds
+    }
+
+    /// Returns the axes of the matrix, none if there is no matrix.
+    #[must_use]
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    /// Returns the number of cases; one if there is no matrix.
+    #[must_use]
+    pub fn case_count(&self) -> usize {
+        self.matrix.case_count()
+    }
+
+    /// Makes a case. The first axis changes slowest.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Document::case_count`].
+    #[must_use]
+    pub fn case(&self, index: usize) -> Case {
+        assert!(index < self.case_count(), "case {index} of {}", self.case_count());
+        let mut problems = Problems::default();
+        let tree = self.matrix.expand(&self.template, index, &mut problems);
+        let scenario = resolve(&tree, &self.lines, &mut problems);
+        Case {
+            labels: self
+                .matrix
+                .labels(index)
+                .map(|(axis, label)| (axis.to_owned(), label.to_owned()))
+                .collect(),
+            scenario: scenario.expect("every case was resolved without a problem by `load`"),
+        }
+    }
+
+    /// Makes the cases one after the other.
+    pub fn cases(&self) -> impl Iterator<Item = Case> {
+        (0..self.case_count()).map(|index| self.case(index))
+    }
+
+    fn decode(
+        source_name: &str,
+        lines: LineIndex,
+        root: Node,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let fields = Fields::open(&root, root.span, &keys::DOCUMENT, problems)?;
+        if !is_supported(&fields, problems) {
+            return None; // another version may mean anything by its keys
+        }
+        let name = fields.required("name", problems).and_then(|entry| {
+            let name = text(&entry.value, "the scenario's name", problems)?;
+            check_name(name.value, name.span, problems);
+            Some(name.value.to_owned())
+        });
+        let description = fields.optional("description", problems, |node, problems| {
+            text(node, "a description", problems)
+        });
+        let description = description.map(|text| text.value.trim().to_owned());
+        let seeds = fields.optional("seeds", problems, |node, problems| {
+            parse(node, "a range of seeds, like `1..100`", problems)
+        });
+        let matrix = fields.get("matrix").map(|entry| Matrix::decode(entry, problems));
+        let mut document = Self {
+            source_name: source_name.to_owned(),
+            lines,
+            name: name.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            seeds: seeds.map(|seeds| seeds.value).unwrap_or_default(),
+            axes: Vec::new(),
+            matrix: matrix.unwrap_or_default(),
+            template: template(root),
+        };
+        document.axes = document.matrix.axes();
+        document.check(problems);
+        Some(document)
+    }
+
+    /// Reports what is wrong with the references, and then with any of the cases.
+    fn check(&self, problems: &mut Problems) {
+        let nodes = self.matrix.expanded_count(&self.template);
+        let cases = self.case_count();
+        if nodes > MAX_NODES || nodes.saturating_mul(cases) > MAX_CASE_NODES {
+            problems.push(
+                Problem::new(
+                    self.template.span,
+                    format!("the {cases} cases of the matrix have too many values"),
+                )
+                .label(format!("up to {nodes} in each, {MAX_CASE_NODES} allowed in all")),
+            );
+            return;
+        }
+        self.matrix.check(&self.template, problems);
+        let mut found: BTreeMap<(Span, String), Found> = BTreeMap::new();
+        let mut case_problems = Problems::default();
+        for case in 0..cases {
+            let tree = self.matrix.expand(&self.template, case, &mut case_problems);
+            let _checked_only = resolve(&tree, &self.lines, &mut case_problems);
+            for problem in case_problems.take() {
+                let key = (problem.span, problem.message.clone());
+                let found = found.entry(key).or_insert(Found { problem, first: case, cases: 0 });
+                found.cases += 1;
+            }
+            if found.len() >= MAX_PROBLEMS {
+                break;
+            }
+        }
+        for found in found.into_values() {
+            problems.push(self.with_case(found, cases));
+        }
+    }
+
+    /// Adds the case to a problem that not every case has.
+    fn with_case(&self, found: Found, cases: usize) -> Problem {
+        let Found { mut problem, first, cases: affected } = found;
+        if affected < cases {
+            let labels: Vec<String> =
+                self.matrix.labels(first).map(|(axis, label)| format!("{axis}={label}")).collect();
+            let others = match affected {
+                1 => String::new(),
+                _ => format!(" and {} of {cases} cases in all", affected),
+            };
+            problem = problem.also_label(&format!("in case {}{others}", labels.join(" ")));
+        }
+        problem
+    }
+}
+
+/// A problem of one or several cases.
+struct Found {
+    problem: Problem,
+    first: usize,
+    cases: usize,
+}
+
+fn is_supported(fields: &Fields<'_>, problems: &mut Problems) -> bool {
+    let Some(entry) = fields.required("natbed", problems) else { return true };
+    let is_supported = entry.value.is_text(&LANGUAGE_VERSION.to_string());
+    if !is_supported {
+        problems.push(
+            Problem::new(entry.value.span, "this version of the language is not known")
+                .label(format!("expected {LANGUAGE_VERSION}")),
+        );
+    }
+    is_supported
+}
+
+fn check_name(name: &str, span: Span, problems: &mut Problems) {
+    let fits = (1..=MAX_NAME_CHARS).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if !fits {
+        problems.push(
+            Problem::new(span, format!("`{name}` is not a name for a scenario"))
+                .label("expected lower-case letters, digits and `-`")
+                .help(format!("it names reports and files, so it has at most {MAX_NAME_CHARS} of them")),
+        );
+    }
+}
+
+/// The part of the tree that the cases are made from; unknown keys were reported.
+fn template(root: Node) -> Node {
+    let Value::Mapping(entries) = root.value else { return Node::invalid(root.span) };
+    let is_of_case = |entry: &Entry| {
+        let key = &*entry.key.value;
+        keys::DOCUMENT.names.contains(&key) && !FILE_KEYS.contains(&key)
+    };
+    Node {
+        span: root.span,
+        value: Value::Mapping(entries.into_iter().filter(is_of_case).collect()),
+    }
+}

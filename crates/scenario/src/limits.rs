@@ -1,0 +1,54 @@
+//! What a scenario file may ask for at most; each limit is an error when passed, never a cut.
+
+use natbed_units::{ByteCount, Rate, SimDuration};
+
+/// The most bytes in a file.
+pub const MAX_FILE_BYTES: usize = 1 << 20;
+/// The most collections inside one another.
+pub const MAX_DEPTH: usize = 32;
+/// The most values and keys in a file, counted after its aliases are expanded.
+pub const MAX_NODES: usize = 200_000;
+/// The most values and keys in all cases together; loading checks every case.
+pub const MAX_CASE_NODES: usize = 40_000_000;
+/// The most errors that are collected; further ones show once these are mended.
+pub const MAX_PROBLEMS: usize = 1_000;
+/// The most errors that are printed.
+pub const MAX_PRINTED: usize = 100;
+
+/// The most characters in a name.
+pub const MAX_NAME_CHARS: usize = 64;
+/// The most LANs.
+pub const MAX_LANS: usize = 20_000;
+/// The most hosts.
+pub const MAX_HOSTS: usize = 20_000;
+/// The most sessions.
+pub const MAX_SESSIONS: usize = 1_000;
+/// The most events.
+pub const MAX_EVENTS: usize = 10_000;
+/// The most axes of a matrix.
+pub const MAX_AXES: usize = 8;
+/// The most cases of a matrix.
+pub const MAX_CASES: usize = 20_000;
+/// The most seeds.
+pub const MAX_SEEDS: u64 = 100_000;
+
+/// The longest virtual time a run may take.
+pub const MAX_HORIZON: SimDuration = SimDuration::from_secs(24 * 3600);
+/// The longest delay of a link.
+pub const MAX_DELAY: SimDuration = SimDuration::from_secs(60);
+/// The longest idle timer of a NAT or a firewall.
+pub const MAX_TIMER: SimDuration = SimDuration::from_secs(30 * 24 * 3600);
+/// The highest rate of a link.
+pub const MAX_RATE: Rate = Rate::from_bits_per_second(1_000_000_000_000);
+/// The smallest queue: one full packet.
+pub const MIN_QUEUE: ByteCount = ByteCount::new(1_500);
+/// The largest queue.
+pub const MAX_QUEUE: ByteCount = ByteCount::new(1_000_000_000);
+/// The most flows a NAT may keep.
+pub const MAX_FLOWS: u32 = 16_777_216;
+/// The most echoes of one session.
+pub const MAX_ECHOES: u32 = 1_000_000;
+/// The smallest echo payload.
+pub const MIN_ECHO: ByteCount = ByteCount::new(32);
+/// The largest echo payload; it fits one packet on every path.
+pub const MAX_ECHO: ByteCount = ByteCount::new(1_200);
