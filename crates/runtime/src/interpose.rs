@@ -67,7 +67,8 @@ unsafe fn real_getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> l
     let address = REAL_GETRANDOM.address();
     if address.is_null() {
         // SAFETY: the system call has the contract of the function, which the caller keeps.
-        return unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) } as libc::ssize_t;
+        return unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) }
+            as libc::ssize_t;
     }
     // SAFETY: libc's symbol of this name is a function of this type.
     let function = unsafe { mem::transmute::<*mut c_void, Getrandom>(address) };
@@ -188,7 +189,8 @@ unsafe extern "C" fn getentropy(buffer: *mut c_void, length: libc::size_t) -> c_
         match usize::try_from(got) {
             Ok(got) => filled += got,
             // `getrandom` has set `errno`; an interrupted call is taken up again.
-            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {
+            }
             Err(_) => return -1,
         }
     }

@@ -15,15 +15,30 @@ compile_error!(
      that file: unset it, or add the flag to it"
 );
 
+mod clock;
+mod driver;
 mod error;
+mod handle;
 #[allow(unsafe_code)]
 mod interpose;
+mod process;
+mod report;
 mod self_check;
+mod shared;
 mod simulated;
+mod socket;
+mod sockets;
 mod thread;
+mod world;
 
 pub use error::RunError;
+pub use handle::{Alarm, Handle};
 pub use interpose::{real_monotonic_time, thread_cpu_time};
+pub use process::{Inlet, Process, Transmit};
+pub use report::{Limits, RunEnd, RunReport};
 pub use self_check::{SelfCheckError, self_check};
 pub use simulated::{EPOCH_UNIX_SECONDS, ahead_of_time, wall_clock};
+pub use socket::{Host, UdpSocket};
+pub use sockets::Datagram;
 pub use thread::{run_many, run_on_fresh_thread};
+pub use world::{Finished, World, WorldHandle};

@@ -29,6 +29,7 @@ thread_local! {
     static IS_SIMULATED: Cell<bool> = const { Cell::new(false) };
     static NOW: Cell<SimTime> = const { Cell::new(SimTime::ZERO) };
     static ENTROPY: RefCell<Option<natbed_units::SimRng>> = const { RefCell::new(None) };
+    static IS_CLAIMED: Cell<bool> = const { Cell::new(false) };
     static SPAWNS_AHEAD: Cell<bool> = const { Cell::new(false) };
     static ANY_AHEAD: Cell<bool> = const { Cell::new(false) };
     static AHEAD: RefCell<BTreeSet<task::Id>> = const { RefCell::new(BTreeSet::new()) };
@@ -57,6 +58,11 @@ pub(crate) fn enter(seed: Seed) -> Simulated {
     NOW.set(SimTime::ZERO);
     IS_SIMULATED.set(true);
     Simulated(())
+}
+
+/// Takes this thread for a run with async code; `false` if it had one before.
+pub(crate) fn claim_thread() -> bool {
+    !IS_CLAIMED.replace(true)
 }
 
 /// While it lives, its thread sees virtual time and seeded entropy.

@@ -1,0 +1,258 @@
+//! The table of UDP sockets: who is bound where, and what waits to be read.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::task::Waker;
+
+use bytes::Bytes;
+use natbed_network::{Delivery, HostId};
+use natbed_packet::{Body, DropReason, Endpoint};
+use natbed_units::{LookupMap, Seed, SimRng};
+
+use crate::report::Limits;
+
+/// The dynamic ports (RFC 6335 section 6), from which ephemeral ones are drawn.
+const DYNAMIC_PORTS: std::ops::Range<u32> = 49_152..65_536;
+
+/// A datagram as it was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The endpoint of this host that it was sent to.
+    pub local: Endpoint,
+    /// Who sent it, as seen from here.
+    pub remote: Endpoint,
+    /// Its bytes.
+    pub payload: Bytes,
+}
+
+/// All sockets of a run.
+pub(crate) struct Sockets {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// By host and local endpoint, whose address may be the unspecified one.
+    bound: LookupMap<(HostId, Endpoint), u32>,
+    hosts: BTreeMap<HostId, HostSockets>,
+    datagrams_max: usize,
+    bytes_max: usize,
+}
+
+/// A host that may have sockets.
+struct HostSockets {
+    addresses: Vec<IpAddr>,
+    ports: SimRng,
+}
+
+/// Names a socket; never reused for another one, unlike the slot it points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketId {
+    slot: u32,
+    generation: u32,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    socket: Option<Socket>,
+}
+
+struct Socket {
+    host: HostId,
+    local: Endpoint,
+    queue: VecDeque<Datagram>,
+    queued_bytes: usize,
+    readers: Vec<Waker>,
+}
+
+impl Sockets {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            bound: LookupMap::new(),
+            hosts: BTreeMap::new(),
+            datagrams_max: limits.socket_datagrams,
+            bytes_max: limits.socket_bytes,
+        }
+    }
+
+    /// Lets `host` have sockets, or takes note of its new addresses.
+    ///
+    /// Its ephemeral ports are drawn by its name, so that other hosts do not shift them.
+    pub(crate) fn set_host(
+        &mut self,
+        host: HostId,
+        name: &str,
+        seed: Seed,
+        addresses: impl Iterator<Item = IpAddr>,
+    ) {
+        let entry = self.hosts.entry(host).or_insert_with(|| HostSockets {
+            addresses: Vec::new(),
+            ports: seed.rng(&format!("ports/{name}")),
+        });
+        entry.addresses.clear();
+        entry.addresses.extend(addresses);
+    }
+
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = HostId> + '_ {
+        self.hosts.keys().copied()
+    }
+
+    pub(crate) fn addresses(&self, host: HostId) -> &[IpAddr] {
+        self.hosts.get(&host).map_or(&[], |host| &host.addresses)
+    }
+
+    /// Binds a socket to `local`; port 0 draws one.
+    ///
+    /// # Errors
+    ///
+    /// `EADDRNOTAVAIL` for an address that is not the host's, `EADDRINUSE` if the endpoint is
+    /// taken or no port is left.
+    pub(crate) fn bind(
+        &mut self,
+        host: HostId,
+        mut local: Endpoint,
+    ) -> io::Result<(SocketId, Endpoint)> {
+        if !local.ip.is_unspecified() && !self.addresses(host).contains(&local.ip) {
+            return Err(errno(libc::EADDRNOTAVAIL));
+        }
+        if local.port == 0 {
+            local.port = self.draw_port(host, local.ip)?;
+        } else if !self.is_free(host, local) {
+            return Err(errno(libc::EADDRINUSE));
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.slots.push(Slot::default());
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.bound.insert((host, local), slot);
+        let entry = &mut self.slots[slot as usize];
+        entry.socket = Some(Socket {
+            host,
+            local,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            readers: Vec::new(),
+        });
+        Ok((SocketId { slot, generation: entry.generation }, local))
+    }
+
+    /// Says whether no socket of the host would share a port with `local`.
+    fn is_free(&self, host: HostId, local: Endpoint) -> bool {
+        let is_bound = |ip| self.bound.contains_key(&(host, Endpoint::new(ip, local.port)));
+        if local.ip.is_unspecified() {
+            let mut same_version =
+                self.addresses(host).iter().filter(|ip| ip.is_ipv4() == local.ip.is_ipv4());
+            !is_bound(local.ip) && !same_version.any(|ip| is_bound(*ip))
+        } else {
+            !is_bound(local.ip) && !is_bound(unspecified_like(local.ip))
+        }
+    }
+
+    fn draw_port(&mut self, host: HostId, ip: IpAddr) -> io::Result<u16> {
+        let in_use = || errno(libc::EADDRINUSE);
+        let first = self.hosts.get_mut(&host).ok_or_else(in_use)?.ports.in_range(DYNAMIC_PORTS);
+        (first..DYNAMIC_PORTS.end)
+            .chain(DYNAMIC_PORTS.start..first)
+            .map(|port| port as u16)
+            .find(|port| self.is_free(host, Endpoint::new(ip, *port)))
+            .ok_or_else(in_use)
+    }
+
+    /// Closes a socket and returns what is to be dropped, and who is to be woken, without the
+    /// lock.
+    pub(crate) fn close(&mut self, id: SocketId) -> Option<ClosedSocket> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        let socket = slot.socket.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.slot);
+        self.bound.remove(&(socket.host, socket.local));
+        Some(ClosedSocket { readers: socket.readers, _queue: socket.queue })
+    }
+
+    fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        slot.socket.as_mut().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn is_open(&mut self, id: SocketId) -> bool {
+        self.get_mut(id).is_some()
+    }
+
+    /// Takes the oldest datagram; if there is none, notes who wants it.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the socket is closed.
+    #[inline]
+    pub(crate) fn receive(
+        &mut self,
+        id: SocketId,
+        reader: Option<&Waker>,
+    ) -> io::Result<Option<Datagram>> {
+        let socket = self.get_mut(id).ok_or_else(|| errno(libc::EBADF))?;
+        if let Some(datagram) = socket.queue.pop_front() {
+            socket.queued_bytes -= datagram.payload.len();
+            return Ok(Some(datagram));
+        }
+        if let Some(reader) = reader
+            && !socket.readers.iter().any(|known| known.will_wake(reader))
+        {
+            socket.readers.push(reader.clone());
+        }
+        Ok(None)
+    }
+
+    /// Puts a UDP packet into the socket it is for; its readers are added to `wakers`.
+    ///
+    /// Returns the packet if no socket takes it, with the reason if it was one that could not.
+    #[inline]
+    #[allow(clippy::result_large_err)] // the packet goes on by value
+    pub(crate) fn deliver(
+        &mut self,
+        delivery: Delivery,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), (Delivery, Option<DropReason>)> {
+        let Body::Udp(udp) = &delivery.packet.body else { return Err((delivery, None)) };
+        let local = Endpoint::new(delivery.packet.destination, udp.destination_port);
+        let any = Endpoint::new(unspecified_like(local.ip), local.port);
+        let host = delivery.host;
+        let bound = self.bound.get(&(host, local)).or_else(|| self.bound.get(&(host, any)));
+        let socket = bound.and_then(|slot| self.slots[*slot as usize].socket.as_mut());
+        let Some(socket) = socket else { return Err((delivery, None)) };
+        let bytes = socket.queued_bytes + udp.payload.len();
+        if socket.queue.len() >= self.datagrams_max || bytes > self.bytes_max {
+            return Err((delivery, Some(DropReason::SocketBufferFull)));
+        }
+        let remote = Endpoint::new(delivery.packet.source, udp.source_port);
+        let Body::Udp(udp) = delivery.packet.body else { return Ok(()) };
+        socket.queued_bytes = bytes;
+        socket.queue.push_back(Datagram { local, remote, payload: udp.payload });
+        wakers.append(&mut socket.readers);
+        Ok(())
+    }
+}
+
+/// What is left of a closed socket.
+pub(crate) struct ClosedSocket {
+    pub(crate) readers: Vec<Waker>,
+    _queue: VecDeque<Datagram>,
+}
+
+/// The unspecified address of the same IP version.
+pub(crate) fn unspecified_like(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+pub(crate) fn errno(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code)
+}

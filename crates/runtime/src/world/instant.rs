@@ -1,0 +1,281 @@
+//! One instant of a world: what is due, in order, and who gets what arrives.
+
+use std::cmp::Reverse;
+use std::mem;
+use std::sync::{Arc, PoisonError};
+use std::task::Waker;
+
+use natbed_network::{Delivery, HostId, Observer};
+use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet};
+use natbed_units::{Seed, SimTime};
+
+use super::{Taker, World};
+use crate::clock::AsyncClock;
+use crate::report::RunEnd;
+use crate::shared::Shared;
+use crate::simulated;
+
+/// The steps that [`World::run`] and the driver of async code share.
+impl<O: Observer> World<O> {
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Counts a round of tasks that did not come to rest.
+    pub(crate) fn count_busy_round(&mut self) {
+        self.events += 1;
+    }
+
+    pub(crate) fn clock_mut(&mut self) -> &mut AsyncClock {
+        &mut self.clock
+    }
+
+    /// Begins a run with async code on the clock of its runtime.
+    pub(crate) fn begin_async(&mut self) {
+        self.clock = AsyncClock::start();
+        self.is_stopped = false;
+        self.is_shared = true;
+        self.deliver_all();
+    }
+
+    /// Ends a run with async code; its runtime is gone.
+    pub(crate) fn end_async(&mut self) {
+        self.clock = AsyncClock::default();
+    }
+
+    /// Moves virtual time, never back.
+    #[inline]
+    pub(crate) fn move_to(&mut self, now: SimTime) {
+        self.now = self.now.max(now);
+        simulated::set_now(self.now);
+    }
+
+    /// Says whether the run is over already, and why.
+    pub(crate) fn ended(&self) -> Option<RunEnd> {
+        if self.is_stopped {
+            Some(RunEnd::Stopped)
+        } else if self.is_exhausted() {
+            Some(RunEnd::EventLimit)
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    fn is_exhausted(&self) -> bool {
+        self.events >= self.limits.events
+    }
+
+    /// Returns when something is to be done next, [`SimTime::MAX`] for never.
+    #[inline]
+    pub(crate) fn next_time(&self) -> SimTime {
+        let mut next = self.network.poll_timeout().unwrap_or(SimTime::MAX);
+        if let Some(Reverse((at, _))) = self.timers.peek() {
+            next = next.min(*at);
+        }
+        if let Some(((at, _), _)) = self.actions.first_key_value() {
+            next = next.min(*at);
+        }
+        next.min(self.requests.next_alarm.unwrap_or(SimTime::MAX))
+    }
+
+    /// Does everything that is due at `time`, or now if that has passed.
+    pub(crate) fn handle_instant(&mut self, time: SimTime) {
+        self.move_to(time);
+        self.events += 1;
+        loop {
+            self.run_actions();
+            self.network.handle_timeout(self.now);
+            self.deliver_all();
+            self.run_timers();
+            let alarms = self.requests.next_alarm.take();
+            let is_done = self.next_time() > self.now;
+            self.requests.next_alarm = alarms;
+            if is_done || self.is_exhausted() {
+                break;
+            }
+        }
+        if self.requests.next_alarm.is_some_and(|at| at <= self.now) {
+            let mut state = self.shared.lock();
+            state.take_due_alarms(self.now, &mut self.wakers);
+            self.requests.next_alarm = state.next_alarm();
+            drop(state);
+            self.wake_readers();
+        }
+    }
+
+    /// Takes over what async code has left since the last time.
+    pub(crate) fn take_requests(&mut self) {
+        if !self.is_shared {
+            return;
+        }
+        self.shared.lock().take_requests(&mut self.requests);
+        self.is_stopped |= self.requests.is_stopped;
+        for (host, inlet) in mem::take(&mut self.requests.inlets) {
+            self.set_inlet(host, inlet);
+        }
+        if self.requests.has_actions {
+            let remote = Arc::clone(&self.remote_actions);
+            let actions = mem::take(&mut *remote.lock().unwrap_or_else(PoisonError::into_inner));
+            for (time, action) in actions {
+                self.schedule(time, action);
+            }
+        }
+        if self.requests.packets.is_empty() {
+            return;
+        }
+        let mut packets = mem::take(&mut self.requests.packets);
+        for (host, packet) in packets.drain(..) {
+            self.events += 1;
+            let packet = self.with_source(host, packet);
+            self.network.send(self.now, host, packet);
+        }
+        self.requests.packets = packets;
+        self.deliver_all();
+    }
+
+    fn run_actions(&mut self) {
+        let mut have_run = false;
+        while let Some(entry) = self.actions.first_entry()
+            && entry.key().0 <= self.now
+            && self.events < self.limits.events
+        {
+            let action = entry.remove();
+            self.events += 1;
+            action(self);
+            have_run = true;
+        }
+        if have_run {
+            // An action may have given a host other addresses.
+            let hosts: Vec<_> = self.shared.lock().sockets.hosts().collect();
+            for host in hosts {
+                self.note_addresses(host);
+            }
+        }
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(&Reverse((at, host))) = self.timers.peek()
+            && at <= self.now
+            && !self.is_exhausted()
+        {
+            self.timers.pop();
+            let now = self.now;
+            let taker = self.hosts.get_mut(host.index()).and_then(|slot| slot.taker.as_mut());
+            let Some(Taker::Process(slot)) = taker else { continue };
+            if slot.armed != at {
+                continue;
+            }
+            slot.armed = SimTime::MAX;
+            if !slot.is_started {
+                slot.is_started = true;
+                slot.process.start(now);
+            } else if slot.process.poll_timeout().is_some_and(|due| due <= now) {
+                slot.process.handle_timeout(now);
+            }
+            self.events += 1;
+            self.pump(host);
+        }
+    }
+
+    /// Sends what the process of `host` has to send and arms its timer.
+    pub(super) fn pump(&mut self, host: HostId) {
+        let now = self.now;
+        while !self.is_exhausted() {
+            let Some(Taker::Process(slot)) = &mut self.hosts[host.index()].taker else { return };
+            let Some(transmit) = slot.process.poll_transmit(now) else {
+                let due = slot.process.poll_timeout().unwrap_or(SimTime::MAX).max(now);
+                // A later time leaves the entry that stands: it is cheaper to look once in vain.
+                if due < slot.armed {
+                    slot.armed = due;
+                    self.timers.push(Reverse((due, host)));
+                }
+                return;
+            };
+            self.events += 1;
+            let packet = Packet::udp(transmit.local, transmit.remote, transmit.payload);
+            let packet = self.with_source(host, packet);
+            self.network.send(now, host, packet);
+        }
+    }
+
+    /// Fills in the source of a packet whose sender left the choice to the host.
+    #[inline]
+    fn with_source(&self, host: HostId, mut packet: Packet) -> Packet {
+        if packet.source.is_unspecified() {
+            let is_v4 = packet.destination.is_ipv4();
+            if let Some(first) = self.network.addresses(host).find(|ip| ip.is_ipv4() == is_v4) {
+                packet.source = first;
+            }
+        }
+        packet
+    }
+
+    /// Hands everything that has arrived to the software of its host.
+    pub(super) fn deliver_all(&mut self) {
+        while !self.is_exhausted()
+            && let Some(delivery) = self.network.poll_delivery()
+        {
+            self.events += 1;
+            self.deliver(delivery);
+        }
+        self.wake_readers();
+    }
+
+    fn wake_readers(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    fn deliver(&mut self, mut delivery: Delivery) {
+        let (now, host) = (self.now, delivery.host);
+        let slot = self.hosts.get_mut(host.index());
+        if slot.as_ref().is_some_and(|slot| slot.has_sockets) {
+            let result = self.shared.lock().sockets.deliver(delivery, &mut self.wakers);
+            match result {
+                Ok(()) => return,
+                Err((refused, Some(reason))) => return self.network.reject(now, refused, reason),
+                Err((other, None)) => delivery = other,
+            }
+        }
+        match slot.and_then(|slot| slot.taker.as_mut()) {
+            Some(Taker::Inlet(inlet)) => {
+                self.clock.move_to(now);
+                let Delivery { packet, id, origin, .. } = delivery;
+                if let Err((packet, reason)) = inlet.deliver(now, packet) {
+                    let delivery = Delivery { host, packet, id, origin };
+                    self.network.reject(now, delivery, reason);
+                }
+            }
+            Some(Taker::Process(slot)) => match &delivery.packet.body {
+                Body::Udp(udp) if slot.process.accepts(udp.destination_port) => {
+                    let local = Endpoint::new(delivery.packet.destination, udp.destination_port);
+                    let remote = Endpoint::new(delivery.packet.source, udp.source_port);
+                    let Body::Udp(udp) = delivery.packet.body else { return };
+                    slot.process.handle_datagram(now, local, remote, udp.payload);
+                    self.pump(host);
+                }
+                _ => self.refuse(delivery),
+            },
+            None => self.refuse(delivery),
+        }
+    }
+
+    /// Answers for a host on which nothing takes the packet.
+    fn refuse(&mut self, delivery: Delivery) {
+        let reason = match &delivery.packet.body {
+            Body::Udp(_) => DropReason::PortClosed,
+            // The host's own IP stack takes it; sockets do not see errors about what they sent.
+            Body::Icmp(Icmp::Error { .. }) => return,
+            Body::Tcp(_) | Body::Icmp(_) => DropReason::NoTaker,
+        };
+        self.network.reject(self.now, delivery, reason);
+    }
+}
