@@ -1,1 +1,21 @@
-//! natbed
+//! natbed: a deterministic simulator of NATs, firewalls and LANs in virtual time.
+//!
+//! The way of the data, with no way back: a YAML file becomes a checked
+//! [`Document`](natbed_scenario::Document) ([`select`]), which consists of cases; a case with a
+//! seed becomes a network with hosts ([`world`]) and is run once ([`run`]); what was observed is
+//! held against the rule ([`oracle`]) and the expectation ([`verdict`]) and becomes a record
+//! ([`record`]), which the reports print ([`command`]).
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod bench;
+pub mod cli;
+pub mod command;
+pub mod exit;
+pub mod filter;
+pub mod oracle;
+pub mod record;
+pub mod run;
+pub mod select;
+pub mod verdict;
+pub mod world;

@@ -1,0 +1,168 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use natbed_scenario::SeedRange;
+
+use crate::exit::Exit;
+
+/// A deterministic simulator of NATs, firewalls and LANs in virtual time that hosts the real ICE
+/// and TURN stacks: do two peers get a direct link or a relay, and how fast?
+///
+/// Without a command it runs the embedded default: every kind of NAT against every other.
+#[derive(Debug, Parser)]
+#[command(name = "natbed", version, max_term_width = 100, after_help = after_help())]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and hold what happens against what they expect.
+    Run(RunArgs),
+    /// Check scenario files without running them; shows every error.
+    Check(PathArgs),
+    /// List the cases that scenarios consist of, one name a line.
+    List(ListArgs),
+    /// Measure how fast the simulator is on this machine.
+    Bench(BenchArgs),
+}
+
+/// Which scenarios.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// Scenario files, or directories that are searched for *.yaml and *.yml.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `natbed run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scenario files, or directories that are searched for *.yaml and *.yml.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The seed or seeds to run with, instead of what the scenarios say: N or A..B, inclusive.
+    #[arg(long, value_name = "N|A..B")]
+    pub seed: Option<SeedRange>,
+    /// How many runs at once; the results do not depend on it [default: one for each core].
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Write a report to a file as well; may be given several times [forms: json, jsonl, md].
+    #[arg(long, value_name = "FORM=FILE")]
+    pub out: Vec<Output>,
+    /// Write a packet capture of each run into this directory, one pcapng file each.
+    #[arg(long, value_name = "DIR")]
+    pub pcap: Option<PathBuf>,
+    /// Run everything twice and compare the two runs packet by packet.
+    #[arg(long)]
+    pub check_determinism: bool,
+    /// Run only cases that match all words of TEXT: parts of a case's name, or AXIS=LABEL.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Stop at the first run that does not pass.
+    #[arg(long)]
+    pub fail_fast: bool,
+}
+
+/// Arguments of `natbed list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Scenario files, or directories that are searched for *.yaml and *.yml.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// List only cases that match all words of TEXT.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
+/// Arguments of `natbed bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = BenchFormat::Human)]
+    pub format: BenchFormat,
+}
+
+/// Form of the standard output of `natbed run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Human,
+    /// One JSON object, schema 1.
+    Json,
+    /// One JSON object per session of each run, a line each, as they finish.
+    Jsonl,
+}
+
+/// Form of the standard output of `natbed bench`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    /// A table for people, with the targets.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// A report to be written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What to write.
+    pub form: OutputForm,
+    /// Where to.
+    pub path: PathBuf,
+}
+
+/// Form of a report in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputForm {
+    /// One JSON object, schema 1.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// The NAT matrix as Markdown; needs one scenario with at least two axes.
+    Markdown,
+}
+
+impl std::str::FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (form, path) = text
+            .split_once('=')
+            .filter(|(_, path)| !path.is_empty())
+            .ok_or_else(|| "expected FORM=FILE, like json=report.json".to_owned())?;
+        let form = match form {
+            "json" => OutputForm::Json,
+            "jsonl" => OutputForm::Jsonl,
+            "md" => OutputForm::Markdown,
+            _ => return Err(format!("unknown form `{form}`: expected json, jsonl or md")),
+        };
+        Ok(Self { form, path: path.into() })
+    }
+}
+
+fn after_help() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for (exit, meaning) in Exit::ALL {
+        text.push_str(&format!("{:>5}  {meaning}\n", exit.code()));
+    }
+    text.push_str("\nExamples:\n");
+    for (command, meaning) in [
+        ("natbed", "the NAT matrix"),
+        ("natbed run scenarios", "everything in a directory"),
+        ("natbed run call.yaml --seed 1..100", "a hundred seeds"),
+        ("natbed run call.yaml --pcap captures", "with packet captures for Wireshark"),
+    ] {
+        text.push_str(&format!("  {command:<38} {meaning}\n"));
+    }
+    text
+}

@@ -1,0 +1,239 @@
+//! From what a run observed to the records that are reported.
+
+use std::collections::BTreeMap;
+
+use natbed_peer::{Candidate, SessionReport};
+use natbed_report::{
+    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path,
+    PayloadCounts, RunRecord, StateRecord, Verdict,
+};
+use natbed_runtime::RunEnd;
+use natbed_scenario::{Case, Expect, ExpectedPath, Gateway, NatChoice, Scenario, Session};
+use natbed_units::SimTime;
+use serde_json::{Value, json};
+
+use crate::oracle::{Oracle, predict};
+use crate::run::RunOutput;
+use crate::verdict::{Observed, claimed, judge, witnessed};
+
+/// Which run a record is of.
+#[derive(Clone, Copy, Debug)]
+pub struct RunId<'a> {
+    /// Name of the scenario.
+    pub scenario: &'a str,
+    /// The case.
+    pub case: &'a Case,
+    /// The seed.
+    pub seed: u64,
+    /// The command that repeats it.
+    pub repeat: &'a str,
+}
+
+/// Makes the record of each session of a run that was carried out.
+#[must_use]
+pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
+    let scenario = &id.case.scenario;
+    let packets = PacketCounts {
+        sent: output.counters.sent(),
+        delivered: output.counters.delivered(),
+        dropped: output
+            .counters
+            .dropped()
+            .into_iter()
+            .map(|(reason, count)| (reason.code().to_owned(), count))
+            .collect(),
+    };
+    let mut records = Vec::with_capacity(scenario.sessions.len());
+    for (index, session) in scenario.sessions.iter().enumerate() {
+        let report = output.sessions.get(index).and_then(Option::as_ref);
+        let sighting = output.sightings.get(index).copied().unwrap_or_default();
+        let echo = report.and_then(|report| echo_record(scenario, session, report));
+        let observed = Observed {
+            report,
+            witness: witnessed(sighting),
+            agents: [0, 1].map(|peer| {
+                let pair = report?.peers[peer].pair?;
+                Some(claimed(scenario, session, peer, pair))
+            }),
+            load: echo.as_ref(),
+            ended: output.ended.since_start(),
+        };
+        let oracle = predict(scenario, session);
+        let (mut verdict, mut reasons) = judge(&observed, &oracle, session.expect.as_ref());
+        if output.tasks_left > 0 && output.end == RunEnd::Stopped {
+            verdict = Verdict::Error;
+            reasons.push(format!("teardown: {} tasks were left alive", output.tasks_left));
+        }
+        let pair = report.and_then(|report| report.peers[0].pair);
+        let since_start = |at: Option<SimTime>| {
+            Some(at?.saturating_since(report?.started).as_nanos())
+        };
+        records.push(RunRecord {
+            path: observed.path(),
+            witness: observed.witness,
+            agent: observed.agent(),
+            local: pair.map(|pair| candidate(pair.local)),
+            remote: pair.map(|pair| candidate(pair.remote)),
+            gather_ns: since_start(report.and_then(SessionReport::gathered)),
+            connect_ns: since_start(report.and_then(SessionReport::connected)),
+            states: report.map(|report| states(scenario, session, report)).unwrap_or_default(),
+            load: echo.map(LoadRecord::Echo),
+            payload: PayloadCounts {
+                lan: sighting.lan,
+                direct: sighting.direct,
+                relay: sighting.relay,
+            },
+            verdict,
+            reasons,
+            trace_hash: format!("{:016x}", output.trace_hash),
+            events: output.events,
+            virtual_ns: output.ended.as_nanos(),
+            packets: packets.clone(),
+            ..unobserved(id, session, oracle)
+        });
+    }
+    records
+}
+
+/// Makes the record of each session of a run that could not be carried out.
+#[must_use]
+pub fn error_records(id: RunId<'_>, reason: &str) -> Vec<RunRecord> {
+    let sessions = &id.case.scenario.sessions;
+    let record = |session| {
+        let oracle = predict(&id.case.scenario, session);
+        RunRecord { reasons: vec![reason.to_owned()], ..unobserved(id, session, oracle) }
+    };
+    sessions.iter().map(record).collect()
+}
+
+/// What is known of a session without having run it.
+fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
+    RunRecord {
+        scenario: id.scenario.to_owned(),
+        case: id.case.labels.iter().cloned().collect(),
+        seed: id.seed,
+        session: session.name.clone(),
+        stack: session.stack.to_string(),
+        path: Path::None,
+        witness: None,
+        agent: Path::None,
+        oracle: oracle.prediction,
+        oracle_reason: oracle.reason,
+        local: None,
+        remote: None,
+        gather_ns: None,
+        connect_ns: None,
+        states: BTreeMap::new(),
+        load: None,
+        payload: PayloadCounts::default(),
+        expect: session.expect.as_ref().map(expectation),
+        verdict: Verdict::Error,
+        reasons: Vec::new(),
+        trace_hash: format!("{:016x}", 0),
+        events: 0,
+        virtual_ns: 0,
+        packets: PacketCounts::default(),
+        nat: nats(&id.case.scenario),
+        repeat: id.repeat.to_owned(),
+    }
+}
+
+fn candidate(candidate: Candidate) -> CandidateRecord {
+    CandidateRecord {
+        candidate: candidate.kind.to_string(),
+        address: candidate.address.to_string(),
+    }
+}
+
+fn states(
+    scenario: &Scenario,
+    session: &Session,
+    report: &SessionReport,
+) -> BTreeMap<String, Vec<StateRecord>> {
+    let of_peer = |(host, peer): (&natbed_scenario::HostIndex, &natbed_peer::PeerReport)| {
+        let states = peer
+            .states
+            .iter()
+            .map(|change| StateRecord {
+                at_ns: change.at.as_nanos(),
+                state: change.state.to_string(),
+            })
+            .collect();
+        (scenario.hosts[host.0].name.clone(), states)
+    };
+    session.between.iter().zip(&report.peers).map(of_peer).collect()
+}
+
+fn echo_record(
+    scenario: &Scenario,
+    session: &Session,
+    report: &SessionReport,
+) -> Option<EchoRecord> {
+    let name = |peer: usize| scenario.hosts[session.between[peer].0].name.clone();
+    let samples = [(0, 1), (1, 0)].map(|(from, to)| {
+        let echo = report.peers[from].echo.as_ref()?;
+        Some(EchoSamples {
+            from: name(from),
+            to: name(to),
+            sent: u64::from(echo.sent),
+            round_trips_ns: echo.round_trips.iter().map(|time| time.as_nanos()).collect(),
+        })
+    });
+    let samples: Vec<_> = samples.into_iter().flatten().collect();
+    (!samples.is_empty()).then(|| EchoRecord::evaluate(samples))
+}
+
+/// The expectation as it was written, resolved to one case.
+fn expectation(expect: &Expect) -> Value {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    put(
+        "path",
+        expect.path.map(|path| match path {
+            ExpectedPath::Is(path) => json!(path.to_string()),
+            ExpectedPath::Oracle => json!("${oracle}"),
+        }),
+    );
+    put("connect_within", expect.connect_within.map(|limit| json!(limit.to_string())));
+    let words: Vec<_> = expect.states.iter().map(ToString::to_string).collect();
+    put("states", (!words.is_empty()).then(|| json!(words)));
+    put("final_state", expect.final_state.map(|state| json!(state.to_string())));
+    let at_most = |limit: String| json!({ "at_most": limit });
+    put("loss", expect.loss.map(|limit| at_most(limit.at_most.to_string())));
+    put("rtt_p50", expect.rtt_p50.map(|limit| at_most(limit.at_most.to_string())));
+    put("rtt_p95", expect.rtt_p95.map(|limit| at_most(limit.at_most.to_string())));
+    Value::Object(object)
+}
+
+/// What each gateway's NAT was expanded to, by the name of its LAN.
+fn nats(scenario: &Scenario) -> BTreeMap<String, String> {
+    let of_lan = |lan: &natbed_scenario::Lan| {
+        let Gateway { nat, .. } = lan.gateway.as_ref()?;
+        Some((lan.name.clone(), nat.as_ref().map_or("none".to_owned(), describe)))
+    };
+    scenario.lans.iter().filter_map(of_lan).collect()
+}
+
+fn describe(nat: &NatChoice) -> String {
+    let config = &nat.config;
+    let mut text = nat.profile.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    text.push_str(&format!(
+        "mapping {}, filtering {}, ports {}, hairpin {}, wan_input {}, udp_timeout {}, \
+         udp_stream_timeout {} after {}, refresh_outbound {}, refresh_inbound {}",
+        config.mapping,
+        config.filtering,
+        config.ports,
+        config.hairpin,
+        config.wan_input,
+        config.udp_timeout,
+        config.udp_stream_timeout,
+        config.udp_stream_after,
+        config.refresh_outbound,
+        config.refresh_inbound,
+    ));
+    text
+}

@@ -1,0 +1,232 @@
+//! One run: a case with a seed, from the first packet to the last.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use natbed_network::HostId;
+use natbed_network::observe::{Capture, PayloadTag, Sighting};
+use natbed_packet::pcapng::WriteError;
+use natbed_peer::{
+    Discovery, EchoConfig, IceAgent, IceServers, STUN_PORT, SessionConfig, SessionReport,
+    TurnServer, TurnServerAccess, VnetHost, WebrtcAgent, run_session,
+};
+use natbed_runtime::{Handle, Host, Limits, RunEnd, World};
+use natbed_scenario::{Load, Scenario, Session, Stack};
+use natbed_scenario as scenario;
+use natbed_units::{Seed, SimDuration, SimTime};
+
+use crate::world::{Built, Observers, build, schedule_events};
+
+/// How long a run goes on after its last session has closed, so that what closing sends arrives.
+const SETTLE: SimDuration = SimDuration::from_secs(1);
+
+/// What a run observed.
+#[derive(Debug)]
+pub struct RunOutput {
+    /// The sessions' reports in the scenario's order; `None` for one that had not ended.
+    pub sessions: Vec<Option<SessionReport>>,
+    /// What the witness saw of each session.
+    pub sightings: Vec<Sighting>,
+    /// Why the run ended.
+    pub end: RunEnd,
+    /// When it ended.
+    pub ended: SimTime,
+    /// Events of the network and the runtime.
+    pub events: u64,
+    /// Tasks that were still alive at the end; zero unless something was not torn down.
+    pub tasks_left: usize,
+    /// The hash over every packet.
+    pub trace_hash: u64,
+    /// Packets sent, delivered and dropped.
+    pub counters: natbed_network::observe::Counters,
+}
+
+/// Runs a scenario once, on a thread that `natbed_runtime` has made a simulation thread.
+///
+/// # Errors
+///
+/// When the capture cannot be written, when a server or agent cannot be set up, or when a task of
+/// the run panicked.
+pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Result<RunOutput> {
+    let Built { mut network, hosts, routers } = build(scenario, seed)?;
+    let tags: Vec<_> = (0..scenario.sessions.len()).map(|n| PayloadTag::new(n as u32)).collect();
+    for (session, tag) in scenario.sessions.iter().zip(&tags) {
+        network.observer_mut().witness.watch(*tag, session.between.map(|host| hosts[host.0]));
+    }
+    if let Some(path) = pcap {
+        let capture = open_capture(path, &network)
+            .with_context(|| format!("cannot write the capture {}", path.display()))?;
+        network.observer_mut().capture = Some(capture);
+    }
+    let limits = Limits { horizon: SimTime::ZERO + scenario.horizon, ..Limits::default() };
+    let mut world = World::new(network, seed, limits);
+    schedule_events(&mut world, scenario, &hosts, &routers);
+
+    let reports = Arc::new(Mutex::new(vec![None; scenario.sessions.len()]));
+    let plan = Plan::new(&mut world, scenario, &hosts, tags.clone(), Arc::clone(&reports));
+    let finished = world.run_async(plan.carry_out())?;
+    if let Some(result) = finished.output {
+        result?;
+    }
+
+    let events = finished.report.events + world.network().events();
+    let observers = world.into_network().into_observer();
+    let Observers { trace, counters, witness, capture } = observers;
+    if let (Some(capture), Some(path)) = (capture, pcap) {
+        let sink = capture.finish().map_err(io_error);
+        sink.and_then(|sink| sink.into_inner().map_err(io::IntoInnerError::into_error))
+            .with_context(|| format!("cannot write the capture {}", path.display()))?;
+    }
+    let sessions = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(RunOutput {
+        sessions,
+        sightings: tags.iter().map(|tag| witness.sighting(*tag).unwrap_or_default()).collect(),
+        end: finished.report.end,
+        ended: finished.report.at,
+        events,
+        tasks_left: finished.report.tasks_left,
+        trace_hash: trace.value(),
+        counters,
+    })
+}
+
+fn open_capture(
+    path: &Path,
+    network: &natbed_network::Network<Observers>,
+) -> io::Result<Capture<BufWriter<File>>> {
+    Capture::new(BufWriter::new(File::create(path)?), network).map_err(io_error)
+}
+
+fn io_error(error: WriteError) -> io::Error {
+    match error {
+        WriteError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// What the async side of a run has to do.
+struct Plan {
+    handle: Handle,
+    servers: Vec<(Host, Vec<(String, String)>)>,
+    /// The hosts that have an agent, each once.
+    peers: Vec<(HostId, Vec<std::net::IpAddr>)>,
+    sessions: Vec<PlannedSession>,
+    reports: Arc<Mutex<Vec<Option<SessionReport>>>>,
+}
+
+#[derive(Clone)]
+struct PlannedSession {
+    /// Indices into the plan's peers.
+    peers: [usize; 2],
+    stack: Stack,
+    servers: IceServers,
+    config: SessionConfig,
+}
+
+impl Plan {
+    fn new(
+        world: &mut World<Observers>,
+        scenario: &Scenario,
+        hosts: &[HostId],
+        tags: Vec<PayloadTag>,
+        reports: Arc<Mutex<Vec<Option<SessionReport>>>>,
+    ) -> Self {
+        let servers = scenario
+            .hosts
+            .iter()
+            .zip(hosts)
+            .filter(|(host, _)| host.serve.stun || host.serve.turn.is_some())
+            .map(|(host, id)| {
+                let users = host.serve.turn.as_ref().map_or(Vec::new(), |turn| turn.users.clone());
+                (world.host(*id), users)
+            })
+            .collect();
+        let mut peers: Vec<(HostId, _)> = Vec::new();
+        let mut peer_of = |host: scenario::HostIndex| {
+            let id = hosts[host.0];
+            peers.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+                peers.push((id, vec![scenario.hosts[host.0].attachment.address()]));
+                peers.len() - 1
+            })
+        };
+        let sessions = scenario
+            .sessions
+            .iter()
+            .zip(tags)
+            .map(|(session, tag)| PlannedSession {
+                peers: session.between.map(&mut peer_of),
+                stack: session.stack,
+                servers: ice_servers(scenario, session),
+                config: session_config(session, tag),
+            })
+            .collect();
+        Self { handle: world.handle(), servers, peers, sessions, reports }
+    }
+
+    async fn carry_out(self) -> anyhow::Result<()> {
+        let Self { handle, servers, peers, sessions, reports } = self;
+        let mut running = Vec::with_capacity(servers.len());
+        for (host, users) in &servers {
+            running.push(TurnServer::start(host, users).await?);
+        }
+        let mut vnets = Vec::with_capacity(peers.len());
+        for (host, addresses) in peers {
+            vnets.push(VnetHost::new(&handle, host, addresses).await?);
+        }
+        let mut tasks = Vec::with_capacity(sessions.len());
+        for PlannedSession { peers, stack, servers, config } in sessions {
+            let mut agents: Vec<Arc<dyn IceAgent>> = Vec::with_capacity(2);
+            for peer in peers {
+                let agent = match stack {
+                    Stack::WebrtcIce => WebrtcAgent::new(&handle, &vnets[peer], &servers).await?,
+                };
+                agents.push(Arc::new(agent));
+            }
+            let [a, b]: [_; 2] = agents.try_into().map_err(|_| anyhow::anyhow!("two peers"))?;
+            let clock = handle.clone();
+            tasks.push(handle.spawn(async move { run_session(&clock, config, [a, b]).await }));
+        }
+        for (index, task) in tasks.into_iter().enumerate() {
+            let report = task.await?;
+            reports.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(report);
+        }
+        handle.sleep(SETTLE).await;
+        for server in running {
+            server.close().await;
+        }
+        for vnet in vnets {
+            vnet.close().await;
+        }
+        // Let the tasks see that they are closed.
+        handle.sleep(SETTLE).await;
+        Ok(())
+    }
+}
+
+fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
+    let address = |host: &scenario::HostIndex| {
+        SocketAddr::new(scenario.hosts[host.0].attachment.address(), STUN_PORT)
+    };
+    let turn = session.turn.iter().filter_map(|host| {
+        let service = scenario.hosts[host.0].serve.turn.as_ref()?;
+        let (user, password) = service.users.first()?.clone();
+        Some(TurnServerAccess { address: address(host), user, password })
+    });
+    IceServers { stun: session.stun.iter().map(address).collect(), turn: turn.collect() }
+}
+
+fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {
+    let scenario::Discovery::Rendezvous { delay } = session.discovery;
+    let Load::Echo { count, interval, size } = session.load;
+    SessionConfig {
+        tag,
+        discovery: Discovery::Rendezvous { delay },
+        start: session.start,
+        echo: EchoConfig { count, interval, size: usize::try_from(size.bytes()).unwrap_or(0) },
+        hold: session.hold,
+    }
+}

@@ -1,0 +1,227 @@
+//! Witness, agent and oracle side by side, and all of it against the expectation.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use natbed_network::observe::{Route, Sighting};
+use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
+use natbed_report::{EchoRecord, Path, Prediction, Verdict};
+use natbed_scenario::{Attachment, Expect, ExpectedPath, Scenario, Session};
+use natbed_units::SimDuration;
+
+use crate::oracle::Oracle;
+
+/// The path that the payload was seen on last; `None` when no payload arrived.
+#[must_use]
+pub fn witnessed(sighting: Sighting) -> Option<Path> {
+    sighting.last.map(|route| match route {
+        Route::Lan => Path::Lan,
+        Route::Direct => Path::Direct,
+        Route::Relay => Path::Relay,
+    })
+}
+
+/// The path that an agent's selected pair amounts to, by its addresses alone.
+///
+/// Labels are not looked at: a relayed address that a peer learned from a check is called
+/// peer-reflexive, and a host on a LAN may be called server-reflexive behind a hairpin.
+#[must_use]
+pub fn claimed(scenario: &Scenario, session: &Session, peer: usize, pair: SelectedPair) -> Path {
+    let relays: BTreeSet<IpAddr> =
+        session.turn.iter().map(|turn| scenario.hosts[turn.0].attachment.address()).collect();
+    if relays.contains(&pair.local.address.ip()) || relays.contains(&pair.remote.address.ip()) {
+        return Path::Relay;
+    }
+    let own_subnet: Option<IpNet> = match scenario.hosts[session.between[peer].0].attachment {
+        Attachment::Lan { lan, .. } => Some(scenario.lans[lan.0].subnet),
+        Attachment::Internet { .. } => None,
+    };
+    if own_subnet.is_some_and(|subnet| subnet.contains(&pair.remote.address.ip())) {
+        Path::Lan
+    } else {
+        Path::Direct
+    }
+}
+
+/// What a session came to, before it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The session's report; `None` when the run ended before the session did.
+    pub report: Option<&'a SessionReport>,
+    /// What the network saw; `None` when no payload arrived.
+    pub witness: Option<Path>,
+    /// What each agent's selected pair amounts to; `None` without a pair.
+    pub agents: [Option<Path>; 2],
+    /// What came of the load.
+    pub load: Option<&'a EchoRecord>,
+    /// When the run ended, for the message when the session did not.
+    pub ended: SimDuration,
+}
+
+impl Observed<'_> {
+    /// The agents' word: the controlling one's, `none` when either has no connection.
+    #[must_use]
+    pub fn agent(&self) -> Path {
+        match self.agents {
+            [Some(controlling), Some(_)] if self.is_connected() => controlling,
+            _ => Path::None,
+        }
+    }
+
+    /// The path: the witness's word.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.witness.unwrap_or(Path::None)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.report.is_some_and(|report| report.connected().is_some())
+    }
+}
+
+/// Judges a session and says why, each reason with a code in front.
+#[must_use]
+pub fn judge(
+    observed: &Observed<'_>,
+    oracle: &Oracle,
+    expect: Option<&Expect>,
+) -> (Verdict, Vec<String>) {
+    let Some(report) = observed.report else {
+        let reason =
+            format!("not-ended: the run stopped at {} before the session ended", observed.ended);
+        return (Verdict::Error, vec![reason]);
+    };
+    let mut reasons = Vec::new();
+    check_agreement(observed, oracle, &mut reasons);
+    if let Some(expect) = expect {
+        check_expectation(observed, report, oracle, expect, &mut reasons);
+    }
+    let verdict = if reasons.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    (verdict, reasons)
+}
+
+/// Laws 8 and 9: agent and witness must agree, and both with the oracle where it predicts.
+fn check_agreement(observed: &Observed<'_>, oracle: &Oracle, reasons: &mut Vec<String>) {
+    let path = observed.path();
+    for (side, agent) in ["controlling", "controlled"].iter().zip(observed.agents) {
+        // An agent that lost its pair again says nothing about the way the payload went before.
+        if let Some(agent) = agent
+            && agent != path
+        {
+            reasons.push(format!(
+                "agent-witness-mismatch: the {side} agent's pair is {agent}, the network saw {}",
+                observed.witness.map_or("no payload", Path::as_str),
+            ));
+        }
+    }
+    if observed.is_connected() && observed.witness.is_none() && reasons.is_empty() {
+        reasons.push(
+            "agent-witness-mismatch: both agents reported a connection, the network saw no payload"
+                .to_owned(),
+        );
+    }
+    if oracle.prediction.path().is_some_and(|predicted| predicted != path) {
+        reasons.push(format!(
+            "oracle-mismatch: the rule predicts {} ({}), the network saw {path}",
+            oracle.prediction, oracle.reason,
+        ));
+    }
+}
+
+fn check_expectation(
+    observed: &Observed<'_>,
+    report: &SessionReport,
+    oracle: &Oracle,
+    expect: &Expect,
+    reasons: &mut Vec<String>,
+) {
+    let path = observed.path();
+    match expect.path {
+        Some(ExpectedPath::Is(expected)) => {
+            if expected.to_string() != path.as_str() {
+                reasons.push(format!("path: expected {expected}, the network saw {path}"));
+            }
+        }
+        Some(ExpectedPath::Oracle) if oracle.prediction == Prediction::Open => reasons.push(
+            format!("path: expected what the oracle predicts, which is open: {}", oracle.reason),
+        ),
+        // A prediction that was not met is reported as a mismatch already.
+        Some(ExpectedPath::Oracle) | None => {}
+    }
+    if let Some(limit) = expect.connect_within {
+        match report.connected().map(|at| at.saturating_since(report.started)) {
+            None => reasons.push(format!(
+                "connect_within: expected a connection within {limit}, there was none{}",
+                failures(report)
+            )),
+            Some(took) if took > limit => reasons
+                .push(format!("connect_within: expected a connection within {limit}, took {took}")),
+            Some(_) => {}
+        }
+    }
+    for (side, peer) in ["controlling", "controlled"].iter().zip(&report.peers) {
+        check_states(side, peer, expect, reasons);
+    }
+    check_load(observed.load, expect, reasons);
+}
+
+fn failures(report: &SessionReport) -> String {
+    let mut text = String::new();
+    for (side, peer) in ["controlling", "controlled"].iter().zip(&report.peers) {
+        if let Some(failure) = &peer.failure {
+            text.push_str(&format!("; {side}: {failure}"));
+        }
+    }
+    text
+}
+
+fn check_states(side: &str, peer: &PeerReport, expect: &Expect, reasons: &mut Vec<String>) {
+    let words = |states: &mut dyn Iterator<Item = String>| states.collect::<Vec<_>>().join(", ");
+    let entered = || words(&mut peer.states.iter().map(|change| change.state.to_string()));
+    let mut left = peer.states.iter().map(|change| change.state.to_string());
+    let in_order = expect.states.iter().all(|want| left.any(|state| state == want.to_string()));
+    if !in_order {
+        let expected = words(&mut expect.states.iter().map(ToString::to_string));
+        reasons.push(format!(
+            "states: expected the {side} agent to enter {expected}; it entered {}",
+            entered()
+        ));
+    }
+    if let Some(expected) = expect.final_state {
+        let last = peer.states.last().map_or(IceState::New, |change| change.state);
+        if last.to_string() != expected.to_string() {
+            reasons.push(format!(
+                "final_state: expected the {side} agent to end {expected}, it ended {last}"
+            ));
+        }
+    }
+}
+
+fn check_load(load: Option<&EchoRecord>, expect: &Expect, reasons: &mut Vec<String>) {
+    let stats = load.map(|load| &load.total);
+    if let Some(limit) = expect.loss.map(|loss| loss.at_most) {
+        match stats {
+            None => reasons.push(format!("loss: expected at most {limit}, nothing was sent")),
+            Some(stats) if stats.loss_ppm > limit.as_ppm() => reasons.push(format!(
+                "loss: expected at most {limit}, {} of {} echoes were lost",
+                stats.lost, stats.sent
+            )),
+            Some(_) => {}
+        }
+    }
+    let round_trips = [
+        ("rtt_p50", expect.rtt_p50, stats.and_then(|stats| stats.rtt_p50_ns)),
+        ("rtt_p95", expect.rtt_p95, stats.and_then(|stats| stats.rtt_p95_ns)),
+    ];
+    for (name, limit, measured) in round_trips {
+        let Some(limit) = limit.map(|limit| limit.at_most) else { continue };
+        match measured.map(SimDuration::from_nanos) {
+            None => reasons.push(format!("{name}: expected at most {limit}, no echo came back")),
+            Some(measured) if measured > limit => {
+                reasons.push(format!("{name}: expected at most {limit}, measured {measured}"));
+            }
+            Some(_) => {}
+        }
+    }
+}
