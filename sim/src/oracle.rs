@@ -98,23 +98,17 @@ struct Inquiry<'a> {
     sides: [Side<'a>; 2],
     /// Index into each side's segments of the first one they share.
     meeting: [usize; 2],
-    turn_stopped: bool,
 }
 
 impl<'a> Inquiry<'a> {
     /// Collects what the rule needs, unless one of its preconditions fails.
     fn new(scenario: &'a Scenario, session: &'a Session) -> Result<Self, Oracle> {
         let sides = session.between.map(|index| Side::new(scenario, index));
-        let mut turn_stopped = false;
         for event in &scenario.events {
-            match event.action {
-                EventAction::ServerStop(host)
-                    if event.at.is_zero()
-                        && (session.turn.contains(&host) || session.stun.contains(&host)) =>
-                {
-                    turn_stopped = true;
-                }
-                _ => return Err(Oracle::open("events change the network during the run")),
+            let is_absence = event.at.is_zero()
+                && matches!(event.action, EventAction::ServerStop(host) if !session.between.contains(&host));
+            if !is_absence {
+                return Err(Oracle::open("events change the network during the run"));
             }
         }
         let [a, b] = &sides;
@@ -125,7 +119,7 @@ impl<'a> Inquiry<'a> {
         let Some(meeting) = meeting else {
             return Err(Oracle::is(Path::None, "no segment is reachable from both peers"));
         };
-        let inquiry = Self { scenario, session, sides, meeting, turn_stopped };
+        let inquiry = Self { scenario, session, sides, meeting };
         inquiry.check_preconditions()?;
         Ok(inquiry)
     }
@@ -204,26 +198,18 @@ impl<'a> Inquiry<'a> {
         let [a, b] = &self.sides;
         let [at_a, at_b] = self.meeting;
         let segment = a.segments[at_a];
-        let has_stun = !(self.session.stun.is_empty() && self.session.turn.is_empty());
         if let Segment::Lan(_) = segment {
-            return self.hairpin(has_stun);
+            return self.hairpin();
         }
         let (below_a, below_b) = (&a.gateways[..at_a], &b.gateways[..at_b]);
         let is_behind_nat =
             |gateways: &[&Gateway]| gateways.iter().any(|gateway| gateway.nat.is_some());
-        if !has_stun && is_behind_nat(below_a) && is_behind_nat(below_b) {
-            return Ok((false, "without STUN neither learns its public address"));
-        }
-        if (!has_stun || self.turn_stopped)
-            && (is_behind_nat(below_a) || is_behind_nat(below_b))
-        {
-            if self.turn_stopped && self.only_server_is_stopped() {
-                if is_behind_nat(below_a) && is_behind_nat(below_b) {
-                    return Ok((false, "without STUN neither learns its public address"));
-                }
-                return Err(Oracle::open("only one side has a public address"));
+        if !self.has_stun() {
+            match (is_behind_nat(below_a), is_behind_nat(below_b)) {
+                (true, true) => return Ok((false, "without STUN neither knows its public address")),
+                (false, false) => {}
+                _ => return Err(Oracle::open("one side does not know its public address")),
             }
-            return Err(Oracle::open("one side does not learn its public address"));
         }
         let class_a = class(a.host, below_a)?;
         let class_b = class(b.host, below_b)?;
@@ -232,7 +218,7 @@ impl<'a> Inquiry<'a> {
 
     /// The peers meet below the Internet, but know each other by addresses above it: packets turn
     /// around at the outermost NAT.
-    fn hairpin(&self, has_stun: bool) -> Result<(bool, &'static str), Oracle> {
+    fn hairpin(&self) -> Result<(bool, &'static str), Oracle> {
         let [a, b] = &self.sides;
         let [at_a, at_b] = self.meeting;
         if (at_a == 0) != (at_b == 0) {
@@ -241,7 +227,7 @@ impl<'a> Inquiry<'a> {
         if a.segments.last() != Some(&Segment::Internet) {
             return Err(Oracle::open("the peers meet in a network without Internet"));
         }
-        if !has_stun || self.turn_stopped {
+        if !self.has_stun() {
             return Err(Oracle::open("without STUN the outer address is not known"));
         }
         let nats: Vec<_> = a.gateways[at_a..].iter().filter_map(|g| g.nat.as_ref()).collect();
@@ -261,9 +247,10 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    fn only_server_is_stopped(&self) -> bool {
+    /// Whether a server tells the peers their public addresses; TURN servers do it as well.
+    fn has_stun(&self) -> bool {
         let mut servers = self.session.stun.iter().chain(&self.session.turn);
-        servers.all(|server| self.is_stopped(*server))
+        servers.any(|server| !self.is_stopped(*server))
     }
 
     fn is_stopped(&self, host: HostIndex) -> bool {

@@ -7,7 +7,6 @@ use natbed_report::{
     CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path,
     PayloadCounts, RunRecord, StateRecord, Verdict,
 };
-use natbed_runtime::RunEnd;
 use natbed_scenario::{Case, Expect, ExpectedPath, Gateway, NatChoice, Scenario, Session};
 use natbed_units::SimTime;
 use serde_json::{Value, json};
@@ -59,11 +58,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             ended: output.ended.since_start(),
         };
         let oracle = predict(scenario, session);
-        let (mut verdict, mut reasons) = judge(&observed, &oracle, session.expect.as_ref());
-        if output.tasks_left > 0 && output.end == RunEnd::Stopped {
-            verdict = Verdict::Error;
-            reasons.push(format!("teardown: {} tasks were left alive", output.tasks_left));
-        }
+        let (verdict, reasons) = judge(&observed, &oracle, session.expect.as_ref());
         let pair = report.and_then(|report| report.peers[0].pair);
         let since_start = |at: Option<SimTime>| {
             Some(at?.saturating_since(report?.started).as_nanos())
@@ -88,6 +83,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             trace_hash: format!("{:016x}", output.trace_hash),
             events: output.events,
             virtual_ns: output.ended.as_nanos(),
+            tasks_left: output.tasks_left as u64,
             packets: packets.clone(),
             ..unobserved(id, session, oracle)
         });
@@ -132,6 +128,7 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         trace_hash: format!("{:016x}", 0),
         events: 0,
         virtual_ns: 0,
+        tasks_left: 0,
         packets: PacketCounts::default(),
         nat: nats(&id.case.scenario),
         repeat: id.repeat.to_owned(),

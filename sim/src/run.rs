@@ -23,6 +23,9 @@ use crate::world::{Built, Observers, build, schedule_events};
 
 /// How long a run goes on after its last session has closed, so that what closing sends arrives.
 const SETTLE: SimDuration = SimDuration::from_secs(1);
+/// How long tasks get to end after everything was closed: long enough for one TURN request that
+/// was under way to be given up, which takes 7.8 s of retransmissions.
+const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(10);
 
 /// What a run observed.
 #[derive(Debug)]
@@ -37,7 +40,8 @@ pub struct RunOutput {
     pub ended: SimTime,
     /// Events of the network and the runtime.
     pub events: u64,
-    /// Tasks that were still alive at the end; zero unless something was not torn down.
+    /// Tasks that were still alive at the end, when they were dropped with their runtime; zero
+    /// unless a stack has more to give up than it got time for.
     pub tasks_left: usize,
     /// The hash over every packet.
     pub trace_hash: u64,
@@ -201,9 +205,17 @@ impl Plan {
         for vnet in vnets {
             vnet.close().await;
         }
-        // Let the tasks see that they are closed.
-        handle.sleep(SETTLE).await;
+        until_alone(&handle).await;
         Ok(())
+    }
+}
+
+/// Waits until no task but this one is left, or for as long as tearing down may take.
+async fn until_alone(handle: &Handle) {
+    let deadline = handle.now() + TEARDOWN_MAX;
+    let tasks = tokio::runtime::Handle::current().metrics();
+    while tasks.num_alive_tasks() > 1 && handle.now() < deadline {
+        handle.sleep(SimDuration::from_millis(100)).await;
     }
 }
 
@@ -216,7 +228,12 @@ fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
         let (user, password) = service.users.first()?.clone();
         Some(TurnServerAccess { address: address(host), user, password })
     });
-    IceServers { stun: session.stun.iter().map(address).collect(), turn: turn.collect() }
+    let turn: Vec<_> = turn.collect();
+    // Agents ask TURN servers for a server-reflexive address as well. Naming the same server twice
+    // would only give them a second socket and a second candidate of the same kind.
+    let is_turn = |address: &SocketAddr| turn.iter().any(|server| server.address == *address);
+    let stun = session.stun.iter().map(address).filter(|address| !is_turn(address)).collect();
+    IceServers { stun, turn }
 }
 
 fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {

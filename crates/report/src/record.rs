@@ -60,6 +60,8 @@ pub struct RunRecord {
     pub events: u64,
     /// How long the run lasted in virtual time, in nanoseconds.
     pub virtual_ns: u64,
+    /// Tasks that the stacks had not ended when the run was over; they were dropped with it.
+    pub tasks_left: u64,
     /// What became of the packets of the whole run.
     pub packets: PacketCounts,
     /// The properties that each gateway's NAT came down to, by gateway name.
@@ -89,8 +91,6 @@ pub struct CandidateRecord {
     pub candidate: String,
     /// The transport address, as `address:port`.
     pub address: String,
-    /// The related transport address (RFC 8839 section 5.1: `raddr`, `rport`), where there is one.
-    pub related: Option<String>,
 }
 
 /// An agent state and when it was entered.

@@ -25,12 +25,10 @@ pub(crate) fn full() -> RunRecord {
         local: Some(CandidateRecord {
             candidate: "host".to_owned(),
             address: "192.168.1.2:50000".to_owned(),
-            related: None,
         }),
         remote: Some(CandidateRecord {
             candidate: "srflx".to_owned(),
             address: "203.0.113.7:50000".to_owned(),
-            related: Some("192.168.1.77:50000".to_owned()),
         }),
         gather_ns: Some(81 * MS + 250_000),
         connect_ns: Some(1_294 * MS),
@@ -59,6 +57,7 @@ pub(crate) fn full() -> RunRecord {
         trace_hash: "00c0ffee5eed0042".to_owned(),
         events: 1234,
         virtual_ns: 7_000 * MS,
+        tasks_left: 0,
         packets: PacketCounts {
             sent: 120,
             delivered: 117,
