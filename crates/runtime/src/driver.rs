@@ -43,11 +43,11 @@ use crate::world::{Finished, World};
 const NEVER: SimTime = SimTime::from_nanos(700 * 86_400 * 1_000_000_000);
 const _: () = assert!(NEVER.as_nanos() > Limits::HORIZON_MAX.as_nanos());
 
-/// How many tasks run before tokio looks at its timers and polls the driver again.
+/// How many tasks run before tokio looks at its timers and polls the driver again; its default.
 ///
 /// Time does not move before all have run, so this only bounds how long tasks that wake each
 /// other without end can keep the driver from counting them.
-const TASKS_PER_ROUND: u32 = 1_024;
+const TASKS_PER_ROUND: u32 = 61;
 
 /// Runs `main` and the world around it.
 pub(crate) fn run<O: Observer, T: Send + 'static>(
@@ -166,28 +166,29 @@ impl<'a, O: Observer> Driver<'a, O> {
             return Poll::Ready(end);
         }
         if has_runnable(&self.metrics) {
-            self.world.count_busy_round();
+            self.world.count_events(TASKS_PER_ROUND.into());
             return match self.world.ended() {
                 Some(RunEnd::EventLimit) => Poll::Ready((RunEnd::EventLimit, self.world.now())),
                 _ => yield_to_tasks(cx),
             };
         }
+        self.world.note_tasks_ran();
         loop {
             self.world.take_requests();
-            if has_runnable(&self.metrics) {
-                let now = self.world.now();
+            let (now, next) = (self.world.now(), self.world.next_time());
+            if let Some(end) = self.world.ended() {
+                return Poll::Ready((end, now));
+            }
+            // Tasks run when everything else of this instant has been done.
+            if next > now && has_runnable(&self.metrics) {
                 self.world.clock_mut().move_to(now);
                 return yield_to_tasks(cx);
             }
-            if let Some(end) = self.world.ended() {
-                return Poll::Ready((end, self.world.now()));
-            }
-            let next = self.world.next_time();
             let tick_end = tick_before(self.world.clock_mut().at()) + TICK;
             if next >= tick_end || next > self.horizon {
                 return self.leave_tick(cx, next);
             }
-            self.world.handle_instant(next);
+            self.world.handle_due(next);
         }
     }
 

@@ -10,7 +10,7 @@ pub struct Limits {
     /// The virtual time at which the run ends, at most [`Limits::HORIZON_MAX`].
     pub horizon: SimTime,
     /// The most events: instants at which something happened, packets sent, packets delivered,
-    /// and rounds in which tasks kept each other busy without time moving.
+    /// and polls of tasks that keep each other busy without time moving, roughly.
     pub events: u64,
     /// The most datagrams that wait in one socket.
     pub socket_datagrams: usize,

@@ -46,7 +46,8 @@ pub fn run_on_fresh_thread<T: Send>(
 /// `done` gets the results on the calling thread, in the order of the items and as soon as that
 /// order allows. Once `cancel` is set no further item is started; those that run are waited for
 /// and handed over, so `done` always sees a gapless beginning of the items. `done` may set
-/// `cancel` itself, to stop at the first failure.
+/// `cancel` itself, to stop at the first failure. Behind one that takes long, no more than 32
+/// times `jobs` others are run ahead.
 ///
 /// What a run computes depends on its seed and item alone, never on `jobs`.
 pub fn run_many<I: Send, T: Send>(
@@ -56,14 +57,17 @@ pub fn run_many<I: Send, T: Send>(
     f: impl Fn(I) -> T + Sync,
     mut done: impl FnMut(Result<T, RunError>),
 ) {
-    let f = &f;
+    let (f, jobs) = (&f, jobs.get() as u64);
     std::thread::scope(|scope| {
         let (results_in, results) = mpsc::channel();
         let mut items = items.into_iter();
         let mut early = BTreeMap::new();
         let (mut started, mut finished, mut handed_over) = (0_u64, 0_u64, 0_u64);
         loop {
-            while started - finished < jobs.get() as u64 && !cancel.load(Ordering::Relaxed) {
+            let may_start = |started| {
+                started - finished < jobs && started - handed_over < jobs * RUNS_AHEAD_PER_JOB
+            };
+            while may_start(started) && !cancel.load(Ordering::Relaxed) {
                 let Some((seed, item)) = items.next() else { break };
                 let (number, results_in) = (started, results_in.clone());
                 started += 1;
@@ -89,6 +93,9 @@ pub fn run_many<I: Send, T: Send>(
         }
     });
 }
+
+/// How many results may wait for an earlier one, for each job.
+const RUNS_AHEAD_PER_JOB: u64 = 32;
 
 /// Starts a simulation thread that runs `f` and catches its panics.
 fn spawn<'scope, T: Send + 'scope>(

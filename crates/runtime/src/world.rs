@@ -30,8 +30,8 @@ use crate::sockets::Sockets;
 /// [`World::run`] or [`World::run_async`] moves everything through virtual time.
 ///
 /// Of one instant, actions come first, then the network and what it delivers, then timers of
-/// processes, and that again until none of them has anything left; then alarms go off; then tasks
-/// run. What tasks send belongs to the same instant. Tokio's timers, which fire at whole
+/// processes, then alarms; and that again until none of them has anything left. Then tasks run,
+/// and what they send belongs to the same instant. Tokio's timers, which fire at whole
 /// milliseconds, come before everything else of their instant.
 pub struct World<O = ()> {
     network: Network<O>,
@@ -46,6 +46,8 @@ pub struct World<O = ()> {
     shared: Shared,
     /// Whether anybody besides the world has the shared state.
     is_shared: bool,
+    /// Whether software has run that may have left something there.
+    may_have_requests: bool,
     requests: Requests,
     /// Readers of sockets that got something in this instant.
     wakers: Vec<Waker>,
@@ -93,6 +95,7 @@ impl<O: Observer> World<O> {
             remote_actions: Arc::default(),
             shared: Shared::new(Sockets::new(&limits)),
             is_shared: false,
+            may_have_requests: false,
             requests: Requests::default(),
             wakers: Vec::new(),
             clock: AsyncClock::default(),
@@ -219,6 +222,7 @@ impl<O: Observer> World<O> {
     pub fn run_until(&mut self, time: SimTime) -> RunReport {
         let horizon = time.min(self.limits.horizon);
         self.is_stopped = false;
+        self.may_have_requests = true;
         self.deliver_all();
         let end = loop {
             self.take_requests();
@@ -232,7 +236,7 @@ impl<O: Observer> World<O> {
                 }
                 break if next < SimTime::MAX { RunEnd::Horizon } else { RunEnd::Idle };
             }
-            self.handle_instant(next);
+            self.handle_due(next);
         };
         RunReport { end, at: self.now, events: self.events, tasks_left: 0 }
     }

@@ -1,4 +1,5 @@
 //! What a simulation thread sees of the world, and what other threads see meanwhile.
+#![allow(clippy::unwrap_used)] // a test
 
 mod common;
 

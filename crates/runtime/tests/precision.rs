@@ -1,4 +1,5 @@
 //! Virtual time is exact to the nanosecond, and tokio's timers keep their millisecond grid.
+#![allow(clippy::unwrap_used)] // a test
 
 mod common;
 

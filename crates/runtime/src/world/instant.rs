@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
-use natbed_network::{Delivery, HostId, Observer};
+use natbed_network::{Delivery, HostId, Network, Observer};
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet};
 use natbed_units::{Seed, SimTime};
 
@@ -29,9 +29,8 @@ impl<O: Observer> World<O> {
         self.events
     }
 
-    /// Counts a round of tasks that did not come to rest.
-    pub(crate) fn count_busy_round(&mut self) {
-        self.events += 1;
+    pub(crate) fn count_events(&mut self, events: u64) {
+        self.events += events;
     }
 
     pub(crate) fn clock_mut(&mut self) -> &mut AsyncClock {
@@ -43,6 +42,7 @@ impl<O: Observer> World<O> {
         self.clock = AsyncClock::start();
         self.is_stopped = false;
         self.is_shared = true;
+        self.may_have_requests = true;
         self.deliver_all();
     }
 
@@ -87,21 +87,21 @@ impl<O: Observer> World<O> {
         next.min(self.requests.next_alarm.unwrap_or(SimTime::MAX))
     }
 
-    /// Does everything that is due at `time`, or now if that has passed.
-    pub(crate) fn handle_instant(&mut self, time: SimTime) {
+    /// Does what is due at `time`, or now if that has passed.
+    ///
+    /// What this brings about in the same instant is left for the next call.
+    pub(crate) fn handle_due(&mut self, time: SimTime) {
         self.move_to(time);
         self.events += 1;
-        loop {
+        if !self.actions.is_empty() {
             self.run_actions();
-            self.network.handle_timeout(self.now);
-            self.deliver_all();
+        }
+        self.network.handle_timeout(self.now);
+        self.deliver_all();
+        if self.timers.peek().is_some_and(|Reverse((at, _))| *at <= self.now) {
             self.run_timers();
-            let alarms = self.requests.next_alarm.take();
-            let is_done = self.next_time() > self.now;
-            self.requests.next_alarm = alarms;
-            if is_done || self.is_exhausted() {
-                break;
-            }
+            // What they sent to their own host has arrived already.
+            self.deliver_all();
         }
         if self.requests.next_alarm.is_some_and(|at| at <= self.now) {
             let mut state = self.shared.lock();
@@ -112,30 +112,44 @@ impl<O: Observer> World<O> {
         }
     }
 
-    /// Takes over what async code has left since the last time.
+    /// Notes that tasks have run, which may have left requests.
+    pub(crate) fn note_tasks_ran(&mut self) {
+        self.may_have_requests = true;
+    }
+
+    /// Takes over what software has left since the last time.
+    #[inline]
     pub(crate) fn take_requests(&mut self) {
-        if !self.is_shared {
-            return;
-        }
-        self.shared.lock().take_requests(&mut self.requests);
-        self.is_stopped |= self.requests.is_stopped;
-        for (host, inlet) in mem::take(&mut self.requests.inlets) {
-            self.set_inlet(host, inlet);
-        }
-        if self.requests.has_actions {
-            let remote = Arc::clone(&self.remote_actions);
-            let actions = mem::take(&mut *remote.lock().unwrap_or_else(PoisonError::into_inner));
-            for (time, action) in actions {
-                self.schedule(time, action);
+        if self.is_shared && mem::take(&mut self.may_have_requests) {
+            self.shared.lock().take_requests(&mut self.requests);
+            self.is_stopped |= self.requests.is_stopped;
+            if !self.requests.inlets.is_empty() {
+                for (host, inlet) in mem::take(&mut self.requests.inlets) {
+                    self.set_inlet(host, inlet);
+                }
+            }
+            if self.requests.has_actions {
+                self.take_remote_actions();
+            }
+            if !self.requests.packets.is_empty() {
+                self.send_requested();
             }
         }
-        if self.requests.packets.is_empty() {
-            return;
+    }
+
+    fn take_remote_actions(&mut self) {
+        let remote = Arc::clone(&self.remote_actions);
+        let actions = mem::take(&mut *remote.lock().unwrap_or_else(PoisonError::into_inner));
+        for (time, action) in actions {
+            self.schedule(time, action);
         }
+    }
+
+    fn send_requested(&mut self) {
         let mut packets = mem::take(&mut self.requests.packets);
-        for (host, packet) in packets.drain(..) {
-            self.events += 1;
-            let packet = self.with_source(host, packet);
+        self.events += packets.len() as u64;
+        for (host, mut packet) in packets.drain(..) {
+            fill_in_source(&self.network, host, &mut packet);
             self.network.send(self.now, host, packet);
         }
         self.requests.packets = packets;
@@ -143,17 +157,19 @@ impl<O: Observer> World<O> {
     }
 
     fn run_actions(&mut self) {
-        let mut have_run = false;
+        let mut has_run = false;
         while let Some(entry) = self.actions.first_entry()
             && entry.key().0 <= self.now
             && self.events < self.limits.events
+        // `is_exhausted`, but for the borrow of `actions`
         {
             let action = entry.remove();
             self.events += 1;
             action(self);
-            have_run = true;
+            has_run = true;
         }
-        if have_run {
+        if has_run {
+            self.may_have_requests = true;
             // An action may have given a host other addresses.
             let hosts: Vec<_> = self.shared.lock().sockets.hosts().collect();
             for host in hosts {
@@ -189,6 +205,7 @@ impl<O: Observer> World<O> {
     /// Sends what the process of `host` has to send and arms its timer.
     pub(super) fn pump(&mut self, host: HostId) {
         let now = self.now;
+        self.may_have_requests = true;
         while !self.is_exhausted() {
             let Some(Taker::Process(slot)) = &mut self.hosts[host.index()].taker else { return };
             let Some(transmit) = slot.process.poll_transmit(now) else {
@@ -201,22 +218,10 @@ impl<O: Observer> World<O> {
                 return;
             };
             self.events += 1;
-            let packet = Packet::udp(transmit.local, transmit.remote, transmit.payload);
-            let packet = self.with_source(host, packet);
+            let mut packet = Packet::udp(transmit.local, transmit.remote, transmit.payload);
+            fill_in_source(&self.network, host, &mut packet);
             self.network.send(now, host, packet);
         }
-    }
-
-    /// Fills in the source of a packet whose sender left the choice to the host.
-    #[inline]
-    fn with_source(&self, host: HostId, mut packet: Packet) -> Packet {
-        if packet.source.is_unspecified() {
-            let is_v4 = packet.destination.is_ipv4();
-            if let Some(first) = self.network.addresses(host).find(|ip| ip.is_ipv4() == is_v4) {
-                packet.source = first;
-            }
-        }
-        packet
     }
 
     /// Hands everything that has arrived to the software of its host.
@@ -227,7 +232,9 @@ impl<O: Observer> World<O> {
             self.events += 1;
             self.deliver(delivery);
         }
-        self.wake_readers();
+        if !self.wakers.is_empty() {
+            self.wake_readers();
+        }
     }
 
     fn wake_readers(&mut self) {
@@ -248,6 +255,7 @@ impl<O: Observer> World<O> {
         match slot.and_then(|slot| slot.taker.as_mut()) {
             Some(Taker::Inlet(inlet)) => {
                 self.clock.move_to(now);
+                self.may_have_requests = true;
                 let Delivery { packet, id, origin, .. } = delivery;
                 if let Err((packet, reason)) = inlet.deliver(now, packet) {
                     let delivery = Delivery { host, packet, id, origin };
@@ -277,5 +285,16 @@ impl<O: Observer> World<O> {
             Body::Tcp(_) | Body::Icmp(_) => DropReason::NoTaker,
         };
         self.network.reject(self.now, delivery, reason);
+    }
+}
+
+/// Fills in the source of a packet whose sender left the choice to its host.
+#[inline]
+fn fill_in_source<O: Observer>(network: &Network<O>, host: HostId, packet: &mut Packet) {
+    if packet.source.is_unspecified() {
+        let is_v4 = packet.destination.is_ipv4();
+        if let Some(first) = network.addresses(host).find(|ip| ip.is_ipv4() == is_v4) {
+            packet.source = first;
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Small networks for the tests of this crate.
-#![allow(dead_code, unreachable_pub)] // every test file uses its own part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // every test file uses its own part
 
 use std::net::{IpAddr, SocketAddr};
 
