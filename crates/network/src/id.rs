@@ -86,6 +86,6 @@ pub enum Place {
     RouterInside(RouterId),
     /// At the outside of a gateway.
     RouterOutside(RouterId),
-    /// At the Internet core.
-    Core,
+    /// At the Internet core, having come from the given link.
+    Core(LinkId),
 }

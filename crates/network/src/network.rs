@@ -125,8 +125,9 @@ impl<O: Observer> Network<O> {
             origin,
             step: Step::Refused(host, reason),
         });
-        let error =
-            reason.icmp_error().and_then(|kind| Packet::icmp_error(packet.destination, kind, &packet));
+        let error = reason
+            .icmp_error()
+            .and_then(|kind| Packet::icmp_error(packet.destination, kind, &packet));
         if let Some(error) = error {
             self.send(now, host, error);
         }
@@ -235,16 +236,16 @@ impl<O: Observer> Network<O> {
         })
     }
 
-    /// Sends a packet that a gateway made itself out of one of its links.
-    pub(crate) fn send_from_router(
+    /// Sends an ICMP error out of one of the links of the node that made it, past its firewall.
+    pub(crate) fn send_answer(
         &mut self,
         now: SimTime,
-        router: RouterId,
+        origin: Origin,
         place: Place,
         link: LinkId,
         packet: Packet,
     ) {
-        let slot = self.make(packet, Origin::Router(router));
+        let slot = self.make(packet, origin);
         self.observe(now, slot, Step::Sent);
         self.travel_into(now, slot, link.up(), place);
     }
@@ -313,7 +314,7 @@ impl<O: Observer> Network<O> {
             Place::Lan(lan, from) => self.cross_lan(slot, lan, from),
             Place::RouterInside(router) => self.cross_router_outward(now, slot, router),
             Place::RouterOutside(router) => self.cross_router_inward(now, slot, router),
-            Place::Core => self.cross_core(slot),
+            Place::Core(_) => self.cross_core(slot),
         };
         match next {
             Next::Into(pipe) => Some(pipe),
@@ -327,9 +328,13 @@ impl<O: Observer> Network<O> {
     /// Puts a packet into a pipe; says whether it stays there or was lost, so that its way pauses.
     #[inline]
     fn enter_pipe(&mut self, now: SimTime, slot: Slot, pipe_id: PipeId, from: Place) -> bool {
+        let pipe = &mut self.pipes[pipe_id.index()];
+        if self.slab.len() > self.limits.packets_in_flight && !pipe.takes_no_time() {
+            self.lose(now, slot, from, DropReason::TooManyInFlight);
+            return true;
+        }
         let flight = self.slab.get(slot);
-        let entry = self.pipes[pipe_id.index()].enter(now, || flight.packet.wire_len());
-        match entry {
+        match pipe.enter(now, || flight.packet.wire_len()) {
             Err(reason) => {
                 self.lose(now, slot, from, reason);
                 true
@@ -338,10 +343,6 @@ impl<O: Observer> Network<O> {
                 self.observe(now, slot, Step::Entered(pipe_id));
                 self.observe(now, slot, Step::Left(pipe_id));
                 false
-            }
-            Ok(Entry::Queued(_)) if self.slab.len() > self.limits.packets_in_flight => {
-                self.lose(now, slot, from, DropReason::TooManyInFlight);
-                true
             }
             Ok(Entry::Queued(due)) => {
                 self.observe(now, slot, Step::Entered(pipe_id));

@@ -61,10 +61,12 @@ pub(crate) struct Pipe {
     pub(crate) to: Place,
     rate: Option<Rate>,
     delay: SimDuration,
-    /// How long a full queue takes to drain: the queue limit in units of time.
-    queue_time: SimDuration,
-    /// When the line has sent everything that is in the queue.
+    /// The queue limit in bit-nanoseconds, see [`Pipe::enter`].
+    queue: u64,
+    /// When the line has sent everything that is in the queue, rounded down,
     busy_until: SimTime,
+    /// and the rest in bit-nanoseconds, less than the rate.
+    busy_rest: u64,
     pub(crate) is_down: bool,
     pub(crate) head: Slot,
     pub(crate) tail: Slot,
@@ -72,21 +74,29 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     pub(crate) fn new(config: PipeConfig, to: Place) -> Self {
-        let queue_time =
-            config.rate.map_or(SimDuration::MAX, |rate| rate.serialization_time(config.queue));
         Self {
             to,
             rate: config.rate,
             delay: config.delay,
-            queue_time,
+            queue: bit_nanos(config.queue),
             busy_until: SimTime::ZERO,
+            busy_rest: 0,
             is_down: false,
             head: Slot::NONE,
             tail: Slot::NONE,
         }
     }
 
+    /// Says whether packets pass in the instant they come.
+    #[inline]
+    pub(crate) fn takes_no_time(&self) -> bool {
+        self.rate.is_none() && self.delay.is_zero()
+    }
+
     /// Accounts for a packet of `length` bytes that enters now.
+    ///
+    /// The line is accounted for in bit-nanoseconds, of which it sends its rate in every
+    /// nanosecond: so no rounding adds up, neither in the times nor in what the queue holds.
     #[inline]
     pub(crate) fn enter(
         &mut self,
@@ -103,14 +113,26 @@ impl Pipe {
                 Entry::Queued(now + self.delay)
             });
         };
-        let serialization = rate.serialization_time(length());
-        let backlog = self.busy_until.saturating_since(now);
-        if backlog + serialization > self.queue_time {
+        let rate = rate.bits_per_second();
+        if self.busy_until < now {
+            (self.busy_until, self.busy_rest) = (now, 0);
+        }
+        let packet = self.busy_rest.saturating_add(bit_nanos(length()));
+        let backlog = self.busy_until.saturating_since(now).as_nanos().saturating_mul(rate);
+        // A line without any rate never sends: its queue is always full.
+        if rate == 0 || backlog.saturating_add(packet) > self.queue {
             return Err(DropReason::QueueFull);
         }
-        self.busy_until = now + backlog + serialization;
-        Ok(Entry::Queued(self.busy_until + self.delay))
+        self.busy_until += SimDuration::from_nanos(packet / rate);
+        self.busy_rest = packet % rate;
+        let sent = self.busy_until + SimDuration::from_nanos(u64::from(self.busy_rest > 0));
+        Ok(Entry::Queued(sent + self.delay))
     }
+}
+
+/// Bits times nanoseconds in a second; beyond 2.3 GB it stays at the largest number.
+const fn bit_nanos(length: ByteCount) -> u64 {
+    length.bytes().saturating_mul(8_000_000_000)
 }
 
 #[cfg(test)]
@@ -119,7 +141,7 @@ mod tests {
     use natbed_units::{ByteCount, Rate, SimDuration, SimTime};
 
     use super::{Entry, Pipe, PipeConfig};
-    use crate::id::Place;
+    use crate::id::{HostId, Place};
 
     fn pipe(rate: u64, queue: u64) -> Pipe {
         let config = PipeConfig {
@@ -127,7 +149,7 @@ mod tests {
             delay: SimDuration::from_millis(10),
             queue: ByteCount::new(queue),
         };
-        Pipe::new(config, Place::Core)
+        Pipe::new(config, Place::Host(HostId(0)))
     }
 
     fn out(pipe: &mut Pipe, now_us: u64, bytes: u64) -> Result<u64, DropReason> {
@@ -157,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_ideal_pipe_takes_no_time() {
-        let mut pipe = Pipe::new(PipeConfig::IDEAL, Place::Core);
+        let mut pipe = Pipe::new(PipeConfig::IDEAL, Place::Host(HostId(0)));
         let entry = pipe.enter(SimTime::ZERO, || ByteCount::new(1_500));
         assert!(matches!(entry, Ok(Entry::Passed)));
     }

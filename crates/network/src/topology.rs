@@ -328,7 +328,7 @@ impl<O: Observer> Network<O> {
             Place::RouterOutside(router) => {
                 format!("{}-gateway-outside", self.routers[router.index()].name)
             }
-            Place::Core => "internet".to_owned(),
+            Place::Core(_) => "internet".to_owned(),
         };
         (name(self.pipes[link.down().index()].to), name(self.pipes[link.up().index()].to))
     }
@@ -356,7 +356,7 @@ impl<O: Observer> Network<O> {
                 None => return Err(TopologyError::NoInternet { name: name.to_owned() }),
                 Some(core) => {
                     config.up.delay = config.up.delay + core.delay;
-                    (&mut core.routes, Place::Core)
+                    (&mut core.routes, Place::Core(link))
                 }
             },
         };

@@ -1,11 +1,13 @@
 //! Hosts: choosing the interface, the host firewall, loopback, arrival.
 
+use std::net::IpAddr;
+
 use natbed_packet::{DropReason, Packet};
-use natbed_units::SimTime;
+use natbed_units::{ByteCount, SimTime};
 
 use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
-use crate::observer::Observer;
+use crate::observer::{Observer, Origin};
 use crate::schedule::Due;
 use crate::slab::Slot;
 
@@ -22,7 +24,7 @@ impl<O: Observer> Network<O> {
             return Err(DropReason::ServerStopped);
         }
         let destination = packet.destination;
-        if !packet.is_consistent() || destination.is_unspecified() || destination.is_multicast() {
+        if !is_sendable(packet) {
             return Err(DropReason::Malformed);
         }
         let Some(interface) = host.interfaces.iter().find(|i| i.address == packet.source) else {
@@ -94,31 +96,39 @@ impl<O: Observer> Network<O> {
         reason: DropReason,
     ) {
         let Some(kind) = reason.icmp_error() else { return };
-        match place {
-            Place::Host(host) => {
-                let arrived =
-                    self.addresses(host).any(|address| address == packet.destination);
-                if let Some(error) =
-                    Packet::icmp_error(packet.destination, kind, packet).filter(|_| arrived)
-                {
-                    self.send(now, host, error);
+        let (origin, from, link) = match place {
+            Place::Host(id) => {
+                let interfaces = &self.hosts[id.index()].interfaces;
+                match interfaces.iter().find(|i| i.address == packet.destination) {
+                    Some(interface) => (Origin::Host(id), interface.address, interface.link),
+                    None => return,
                 }
             }
             Place::RouterInside(id) => {
                 let router = &self.routers[id.index()];
-                let (from, link) = (router.inside, router.inside_link);
-                if let Some(error) = Packet::icmp_error(from, kind, packet) {
-                    self.send_from_router(now, id, place, link, error);
-                }
+                (Origin::Router(id), router.inside, router.inside_link)
             }
             Place::RouterOutside(id) => {
                 let router = &self.routers[id.index()];
-                let (from, link) = (router.outside, router.outside_link);
-                if let Some(error) = Packet::icmp_error(from, kind, packet) {
-                    self.send_from_router(now, id, place, link, error);
-                }
+                (Origin::Router(id), router.outside, router.outside_link)
             }
-            Place::Lan(..) | Place::Core => {}
+            Place::Lan(..) | Place::Core(_) => return,
+        };
+        if let Some(error) = Packet::icmp_error(from, kind, packet) {
+            self.send_answer(now, origin, place, link, error);
         }
     }
+}
+
+/// Says whether a host can send the packet: of one IP version, to one receiver, no longer than the
+/// length field of its header can say.
+fn is_sendable(packet: &Packet) -> bool {
+    let (is_broadcast, longest) = match packet.destination {
+        IpAddr::V4(address) => (address.is_broadcast(), 65_535),
+        IpAddr::V6(_) => (false, 40 + 65_535),
+    };
+    let destination = packet.destination;
+    packet.is_consistent()
+        && !(is_broadcast || destination.is_unspecified() || destination.is_multicast())
+        && packet.wire_len() <= ByteCount::new(longest)
 }

@@ -7,17 +7,20 @@ use natbed_packet::pcapng::{Direction, InterfaceId, WriteError, Writer};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::SimTime;
 
-use crate::id::{HostId, LinkId, PipeId};
+use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
-use crate::observer::{Hop, Observer, Step};
+use crate::observer::{Hop, Observer, Origin, Step};
+use crate::topology::Interface;
 
 /// Writes a pcapng file with one interface for each end of each link.
 ///
 /// A packet appears when it enters a pipe (outbound at the near end) and when it comes out
 /// (inbound at the far end). The comment of a packet says what a NAT made of it, on the side where
-/// it leaves the NAT, or why it was dropped, on the last link end it was seen at.
+/// it leaves the NAT, or why it was dropped, on the last link end it was seen at. A packet that was
+/// lost before it entered a pipe, or in one that went down, appears once more where it was lost.
 ///
-/// Make it when the network is complete: links added later are not captured.
+/// Make it when the network is complete: links added later are not captured. A packet that has no
+/// wire form ([`DropReason::Malformed`]) is left out.
 #[derive(Debug)]
 pub struct Capture<W: Write> {
     writer: Writer<W>,
@@ -25,8 +28,10 @@ pub struct Capture<W: Write> {
     ends: Vec<(InterfaceId, InterfaceId)>,
     /// Names of gateways, for comments.
     router_names: Vec<String>,
-    /// The first link of each host, where packets appear that were lost before they left it.
-    host_links: Vec<Option<LinkId>>,
+    /// Addresses and links of each host.
+    hosts: Vec<Box<[Interface]>>,
+    /// Inside and outside link of each gateway.
+    router_links: Vec<(LinkId, LinkId)>,
     /// Held back until the next step, which may have to comment on it.
     pending: Option<Record>,
     /// What the last NAT made of the packet at hand.
@@ -56,16 +61,19 @@ impl<W: Write> Capture<W> {
         for link in (0..network.link_count()).map(|n| LinkId(n as u32)) {
             let (near, far) = network.link_ends(link);
             let near_end = writer.add_interface(&near, &format!("{near}, its link to {far}"))?;
-            let far_end =
-                writer.add_interface(&format!("{far}/{near}"), &format!("{far}, its link to {near}"))?;
+            let far_end = writer
+                .add_interface(&format!("{far}/{near}"), &format!("{far}, its link to {near}"))?;
             ends.push((near_end, far_end));
         }
         Ok(Self {
             writer,
             ends,
             router_names: network.routers.iter().map(|router| router.name.to_string()).collect(),
-            host_links: (0..network.hosts.len())
-                .map(|n| network.host_links(HostId(n as u32)).next())
+            hosts: network.hosts.iter().map(|host| host.interfaces.clone()).collect(),
+            router_links: network
+                .routers
+                .iter()
+                .map(|router| (router.inside_link, router.outside_link))
                 .collect(),
             pending: None,
             translation: None,
@@ -91,38 +99,59 @@ impl<W: Write> Capture<W> {
             let Record { at, interface, direction, packet, comment, .. } = record;
             let written =
                 self.writer.write_packet(interface, at, direction, &packet, comment.as_deref());
-            self.failure = written.err();
+            self.failure = written.err().filter(|error| !matches!(error, WriteError::Encode(_)));
         }
     }
 
-    fn record(&mut self, hop: &Hop<'_>, pipe: PipeId, direction: Direction) {
-        let Some(&(near, far)) = self.ends.get(pipe.link().index()) else { return };
-        let is_near_end = pipe.is_up() == matches!(direction, Direction::Outbound);
+    /// Lets the packet appear at the near or the far end of a link.
+    fn record(&mut self, hop: &Hop<'_>, link: LinkId, at_near_end: bool, direction: Direction) {
+        let Some(&(near, far)) = self.ends.get(link.index()) else { return };
         self.flush();
         self.pending = Some(Record {
             at: hop.at,
             id: hop.id,
-            interface: if is_near_end { near } else { far },
+            interface: if at_near_end { near } else { far },
             direction,
             packet: hop.packet.clone(),
-            comment: self.translation.take().filter(|(id, _)| *id == hop.id).map(|(_, text)| text),
+            comment: self.take_translation(hop),
         });
     }
 
-    /// Comments on the packet's last appearance, or lets it appear at its host if it had none.
-    fn comment(&mut self, hop: &Hop<'_>, host: Option<HostId>, text: String) {
+    fn take_translation(&mut self, hop: &Hop<'_>) -> Option<String> {
+        self.translation.take().filter(|(id, _)| *id == hop.id).map(|(_, text)| text)
+    }
+
+    /// Comments on the packet's last appearance, or lets it appear where it is if that is long ago.
+    fn comment(&mut self, hop: &Hop<'_>, place: Place, is_its_own: bool, text: &str) {
         if self.pending.as_ref().is_none_or(|record| record.id != hop.id) {
-            let link = host.and_then(|host| self.host_links.get(host.index()).copied().flatten());
+            let direction = if is_its_own { Direction::Outbound } else { Direction::Inbound };
+            let (link, at_near_end) = match place {
+                Place::Host(host) => (self.host_link(host, hop.packet, is_its_own), true),
+                Place::RouterInside(id) => (self.router_links.get(id.index()).map(|l| l.0), true),
+                Place::RouterOutside(id) => (self.router_links.get(id.index()).map(|l| l.1), true),
+                Place::Lan(_, from) | Place::Core(from) => (Some(from), false),
+            };
             let Some(link) = link else { return };
-            self.record(hop, link.up(), Direction::Outbound);
+            self.record(hop, link, at_near_end, direction);
         }
+        let translation = self.take_translation(hop);
         if let Some(record) = &mut self.pending {
             let comment = record.comment.get_or_insert_default();
-            if !comment.is_empty() {
-                comment.push_str("; ");
+            for text in translation.as_deref().into_iter().chain([text]) {
+                if !comment.is_empty() {
+                    comment.push_str("; ");
+                }
+                comment.push_str(text);
             }
-            comment.push_str(&text);
         }
+    }
+
+    /// The link of the interface that the packet leaves or came by; any, if it is not the host's.
+    fn host_link(&self, host: HostId, packet: &Packet, is_its_own: bool) -> Option<LinkId> {
+        let address = if is_its_own { packet.source } else { packet.destination };
+        let interfaces = self.hosts.get(host.index())?;
+        let interface = interfaces.iter().find(|interface| interface.address == address);
+        interface.or(interfaces.first()).map(|interface| interface.link)
     }
 }
 
@@ -137,20 +166,27 @@ fn loss(verb: &str, reason: DropReason) -> String {
 impl<W: Write> Observer for Capture<W> {
     fn observe(&mut self, hop: &Hop<'_>) {
         match hop.step {
-            Step::Entered(pipe) => self.record(hop, pipe, Direction::Outbound),
-            Step::Left(pipe) => self.record(hop, pipe, Direction::Inbound),
+            Step::Entered(pipe) => {
+                self.record(hop, pipe.link(), pipe.is_up(), Direction::Outbound);
+            }
+            Step::Left(pipe) => self.record(hop, pipe.link(), !pipe.is_up(), Direction::Inbound),
             Step::Translated(router, translation) => {
                 let name = self.router_names.get(router.index()).map_or("?", String::as_str);
                 self.translation = Some((hop.id, format!("nat {name}: {translation}")));
             }
             Step::Dropped(place, reason) => {
-                let host = match (place, hop.origin) {
-                    (crate::Place::Host(host), _) | (_, crate::Origin::Host(host)) => Some(host),
-                    _ => None,
+                let is_its_own = match (place, hop.origin) {
+                    (Place::Host(at), Origin::Host(maker)) => at == maker,
+                    (Place::RouterInside(at) | Place::RouterOutside(at), Origin::Router(maker)) => {
+                        at == maker
+                    }
+                    _ => false,
                 };
-                self.comment(hop, host, loss("dropped", reason));
+                self.comment(hop, place, is_its_own, &loss("dropped", reason));
             }
-            Step::Refused(host, reason) => self.comment(hop, Some(host), loss("refused", reason)),
+            Step::Refused(host, reason) => {
+                self.comment(hop, Place::Host(host), false, &loss("refused", reason));
+            }
             Step::Sent | Step::Delivered(_) => {}
         }
     }

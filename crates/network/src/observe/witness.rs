@@ -88,7 +88,8 @@ impl Observer for Witness {
     fn observe(&mut self, hop: &Hop<'_>) {
         let Step::Delivered(host) = hop.step else { return };
         let Body::Udp(udp) = &hop.packet.body else { return };
-        let (payload, is_framed) = turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
+        let (payload, is_framed) =
+            turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
         let Some(tag) = payload.first_chunk::<8>() else { return };
         let Some(watched) = self.sessions.get_mut(&u64::from_be_bytes(*tag)) else { return };
         let other = match watched.peers {
