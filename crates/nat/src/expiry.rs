@@ -66,25 +66,27 @@ impl<T> ExpiringSlab<T> {
         self.slots.get(id.0 as usize)?.value.as_ref()
     }
 
-    #[inline]
-    pub(crate) fn get_mut(&mut self, id: EntryId) -> Option<&mut T> {
-        self.slots.get_mut(id.0 as usize)?.value.as_mut()
-    }
-
-    /// Moves an entry's expiry, later or earlier.
-    #[inline]
-    pub(crate) fn set_expiry(&mut self, id: EntryId, expires: SimTime) {
-        let Some(slot) = self.slots.get_mut(id.0 as usize) else {
-            return;
-        };
-        slot.expires = expires;
-        if expires < slot.armed {
-            slot.armed = expires;
-            self.wakeups.push(Reverse((expires, id.0)));
+    /// Changes an entry, and moves its expiry, later or earlier, to what `change` returns.
+    #[inline(always)]
+    pub(crate) fn renew(
+        &mut self,
+        id: EntryId,
+        change: impl FnOnce(&mut T) -> Option<SimTime>,
+    ) -> Option<&T> {
+        let slot = self.slots.get_mut(id.0 as usize)?;
+        let value = slot.value.as_mut()?;
+        if let Some(expires) = change(value) {
+            slot.expires = expires;
+            if expires < slot.armed {
+                slot.armed = expires;
+                self.wakeups.push(Reverse((expires, id.0)));
+            }
         }
+        Some(value)
     }
 
     /// Returns an instant no later than the first expiry, `None` if there are no entries.
+    #[inline]
     pub(crate) fn next_wakeup(&self) -> Option<SimTime> {
         self.wakeups.peek().map(|Reverse((at, _))| *at)
     }
@@ -144,8 +146,8 @@ mod tests {
         let mut slab = ExpiringSlab::new(8);
         let late = slab.insert("late", at(10));
         let early = slab.insert("early", at(100));
-        slab.set_expiry(late, at(50));
-        slab.set_expiry(early, at(20));
+        slab.renew(late, |_| Some(at(50)));
+        slab.renew(early, |_| Some(at(20)));
         assert_eq!(slab.pop_expired(at(19)), None);
         assert_eq!(slab.pop_expired(at(20)), Some((early, "early")));
         assert_eq!(slab.pop_expired(at(49)), None);
@@ -157,7 +159,7 @@ mod tests {
     fn a_stale_wakeup_does_not_end_the_next_tenant_of_its_slot() {
         let mut slab = ExpiringSlab::new(1);
         let first = slab.insert("first", at(100));
-        slab.set_expiry(first, at(20));
+        slab.renew(first, |_| Some(at(20)));
         assert_eq!(slab.pop_expired(at(20)), Some((first, "first")));
         // The wake-up at 100 is still in the heap, and the slot is used again.
         let second = slab.insert("second", at(300));

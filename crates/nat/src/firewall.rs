@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet, Protocol};
+use natbed_packet::{Body, DropReason, Icmp, Packet, Protocol};
 use natbed_units::{LookupMap, SimDuration, SimTime};
 
 use crate::direction::Direction;
 use crate::expiry::{EntryId, ExpiringSlab};
+use crate::key::FlowKey;
 use crate::{Action, FirewallConfig, Policy, Rule};
 
 /// A stateful firewall on a router or a host, sans-IO.
@@ -24,9 +25,6 @@ pub struct Firewall {
     flows: ExpiringSlab<FlowKey>,
     ids: LookupMap<FlowKey, EntryId>,
 }
-
-/// Protocol, endpoint on the protected side, endpoint on the far side.
-type FlowKey = (Protocol, Endpoint, Endpoint);
 
 impl Firewall {
     /// Makes a firewall without state.
@@ -80,7 +78,7 @@ impl Firewall {
                 Direction::Outbound => (quoted.destination, quoted.source),
                 Direction::Inbound => (quoted.source, quoted.destination),
             };
-            let known = self.ids.contains_key(&(quoted.protocol, inside, outside));
+            let known = self.ids.contains_key(&FlowKey::new(quoted.protocol, inside, outside));
             return if known { Ok(()) } else { Err(dropped) };
         }
         let (Some(source), Some(destination)) =
@@ -93,10 +91,10 @@ impl Firewall {
             Direction::Inbound => (destination, source),
         };
         let protocol = packet.protocol();
-        let key = (protocol, inside, outside);
+        let key = FlowKey::new(protocol, inside, outside);
         let expires = now + self.config.timeout(protocol);
         if let Some(id) = self.ids.get(&key) {
-            self.flows.set_expiry(*id, expires);
+            self.flows.renew(*id, |_| Some(expires));
             return Ok(());
         }
         match policy.decide(protocol, destination.port, outside.ip) {

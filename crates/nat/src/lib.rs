@@ -22,6 +22,7 @@ mod config;
 mod direction;
 mod expiry;
 mod firewall;
+mod key;
 mod nat;
 mod outcome;
 mod profile;

@@ -7,6 +7,7 @@ use super::mapping::MappingId;
 use crate::NatConfig;
 use crate::direction::Direction;
 use crate::expiry::{EntryId, ExpiringSlab};
+use crate::key::FlowKey;
 
 /// One conversation: (protocol, internal endpoint, external port, remote endpoint).
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +39,10 @@ pub(super) struct Inside {
 #[derive(Clone, Debug)]
 pub(super) struct FlowTable {
     flows: ExpiringSlab<Flow>,
-    outbound: LookupMap<(Protocol, Endpoint, Endpoint), EntryId>,
-    inbound: LookupMap<(Protocol, u16, Endpoint), EntryId>,
+    /// By internal endpoint and remote.
+    outbound: LookupMap<FlowKey, EntryId>,
+    /// By external port and remote.
+    inbound: LookupMap<FlowKey, EntryId>,
 }
 
 impl FlowTable {
@@ -61,7 +64,7 @@ impl FlowTable {
 
     /// Says whether a flow has this external port toward `remote`.
     pub(super) fn owns(&self, protocol: Protocol, external_port: u16, remote: Endpoint) -> bool {
-        self.inbound.contains_key(&(protocol, external_port, remote))
+        self.inbound.contains_key(&FlowKey::at_port(protocol, external_port, remote))
     }
 
     #[inline]
@@ -71,7 +74,7 @@ impl FlowTable {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<&Flow> {
-        self.flows.get(*self.outbound.get(&(protocol, internal, remote))?)
+        self.flows.get(*self.outbound.get(&FlowKey::new(protocol, internal, remote))?)
     }
 
     #[inline]
@@ -81,34 +84,34 @@ impl FlowTable {
         external_port: u16,
         remote: Endpoint,
     ) -> Option<&Flow> {
-        self.flows.get(*self.inbound.get(&(protocol, external_port, remote))?)
+        self.flows.get(*self.inbound.get(&FlowKey::at_port(protocol, external_port, remote))?)
     }
 
     /// Finds the flow of a packet from inside and renews it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn renew_outbound(
         &mut self,
         now: SimTime,
         config: &NatConfig,
-        key: (Protocol, Endpoint, Endpoint),
+        key: FlowKey,
     ) -> Option<&Flow> {
         let id = *self.outbound.get(&key)?;
         self.renew(now, config, Direction::Outbound, id)
     }
 
     /// Finds the flow of a packet from outside and renews it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn renew_inbound(
         &mut self,
         now: SimTime,
         config: &NatConfig,
-        key: (Protocol, u16, Endpoint),
+        key: FlowKey,
     ) -> Option<&Flow> {
         let id = *self.inbound.get(&key)?;
         self.renew(now, config, Direction::Inbound, id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn renew(
         &mut self,
         now: SimTime,
@@ -116,27 +119,26 @@ impl FlowTable {
         direction: Direction,
         id: EntryId,
     ) -> Option<&Flow> {
-        let flow = self.flows.get_mut(id)?;
-        let answers = direction != flow.opener;
-        let refreshes = match direction {
-            Direction::Outbound => config.refresh_outbound,
-            Direction::Inbound => config.refresh_inbound || flow.inside.is_none(),
-        };
-        let timeout = refreshes.then(|| timeout(config, flow, now, answers));
-        flow.replied |= answers;
-        if let Some(timeout) = timeout {
-            self.flows.set_expiry(id, now + timeout);
-        }
-        self.flows.get(id)
+        self.flows.renew(id, |flow| {
+            let answers = direction != flow.opener;
+            let refreshes = match direction {
+                Direction::Outbound => config.refresh_outbound,
+                Direction::Inbound => config.refresh_inbound || flow.inside.is_none(),
+            };
+            let expires = refreshes.then_some(now + timeout(config, flow, now, answers));
+            flow.replied |= answers;
+            expires
+        })
     }
 
     /// Adds a flow, which the caller has made sure neither clashes nor overfills the table.
     ///
     /// `answers` says whether what the internal endpoint sends to the remote belongs to it.
     pub(super) fn insert(&mut self, now: SimTime, config: &NatConfig, flow: Flow, answers: bool) {
-        let inbound = (flow.protocol, flow.external_port, flow.remote);
-        let outbound = flow.inside.map(|inside| (flow.protocol, inside.endpoint, flow.remote));
-        let id = self.flows.insert(flow.clone(), now + timeout(config, &flow, now, false));
+        let inbound = FlowKey::at_port(flow.protocol, flow.external_port, flow.remote);
+        let outbound =
+            flow.inside.map(|inside| FlowKey::new(flow.protocol, inside.endpoint, flow.remote));
+        let id = self.flows.insert(flow, now + timeout(config, &flow, now, false));
         self.inbound.insert(inbound, id);
         if let Some(outbound) = outbound
             && answers
@@ -146,6 +148,7 @@ impl FlowTable {
     }
 
     /// Returns an instant no later than the first expiry.
+    #[inline]
     pub(super) fn next_wakeup(&self) -> Option<SimTime> {
         self.flows.next_wakeup()
     }
@@ -154,9 +157,9 @@ impl FlowTable {
     #[inline]
     pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<Flow> {
         let (id, flow) = self.flows.pop_expired(now)?;
-        self.inbound.remove(&(flow.protocol, flow.external_port, flow.remote));
+        self.inbound.remove(&FlowKey::at_port(flow.protocol, flow.external_port, flow.remote));
         if let Some(inside) = flow.inside {
-            let key = (flow.protocol, inside.endpoint, flow.remote);
+            let key = FlowKey::new(flow.protocol, inside.endpoint, flow.remote);
             if self.outbound.get(&key) == Some(&id) {
                 self.outbound.remove(&key);
             }
@@ -172,7 +175,7 @@ impl FlowTable {
 }
 
 /// The idle time that a packet passing now gives its flow; `answers` if it goes against the opener.
-#[inline]
+#[inline(always)]
 fn timeout(config: &NatConfig, flow: &Flow, now: SimTime, answers: bool) -> SimDuration {
     match flow.protocol {
         Protocol::Tcp => config.tcp_timeout,

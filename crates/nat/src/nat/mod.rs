@@ -18,6 +18,7 @@ use self::mapping::{MappingKey, MappingTable};
 use self::ports::PortAllocator;
 pub use self::translation::{Outbound, Translation};
 use crate::direction::Direction;
+use crate::key::FlowKey;
 use crate::{NatConfig, NatConfigError};
 
 /// A NAT with one external address (RFC 4787), sans-IO.
@@ -168,6 +169,13 @@ impl Nat {
     /// Ends what has expired; to call it early, late or twice does no harm.
     #[inline]
     pub fn handle_timeout(&mut self, now: SimTime) {
+        if self.flows.next_wakeup().is_some_and(|at| at <= now) {
+            self.expire(now);
+        }
+    }
+
+    #[inline(never)]
+    fn expire(&mut self, now: SimTime) {
         while let Some(flow) = self.flows.pop_expired(now) {
             let Some(Inside { mapping, serial, .. }) = flow.inside else {
                 continue;
@@ -223,7 +231,7 @@ impl Nat {
 
     /// Finds or makes the flow of a packet from inside; returns its external port, and whether that
     /// took a new mapping.
-    #[inline]
+    #[inline(always)]
     fn external_port(
         &mut self,
         now: SimTime,
@@ -231,13 +239,14 @@ impl Nat {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Result<(u16, bool), DropReason> {
-        let key = (protocol, internal, remote);
+        let key = FlowKey::new(protocol, internal, remote);
         if let Some(flow) = self.flows.renew_outbound(now, &self.config, key) {
             return Ok((flow.external_port, false));
         }
         self.open_outbound(now, protocol, internal, remote)
     }
 
+    #[inline(never)]
     fn open_outbound(
         &mut self,
         now: SimTime,
@@ -269,7 +278,7 @@ impl Nat {
 
     /// Finds who inside takes a packet from outside, and makes its flow if it is a new one that the
     /// filter lets in.
-    #[inline]
+    #[inline(always)]
     fn internal_endpoint(
         &mut self,
         now: SimTime,
@@ -277,10 +286,21 @@ impl Nat {
         external_port: u16,
         remote: Endpoint,
     ) -> Result<Endpoint, DropReason> {
-        let key = (protocol, external_port, remote);
+        let key = FlowKey::at_port(protocol, external_port, remote);
         if let Some(flow) = self.flows.renew_inbound(now, &self.config, key) {
             return flow.inside.map(|inside| inside.endpoint).ok_or(DropReason::WanInputClosed);
         }
+        self.open_inbound(now, protocol, external_port, remote)
+    }
+
+    #[inline(never)]
+    fn open_inbound(
+        &mut self,
+        now: SimTime,
+        protocol: Protocol,
+        external_port: u16,
+        remote: Endpoint,
+    ) -> Result<Endpoint, DropReason> {
         let mapping = self.mappings.admitting(protocol, external_port, remote.ip)?;
         let internal = mapping.key.internal;
         if self.config.refresh_inbound {

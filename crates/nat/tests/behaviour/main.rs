@@ -1,4 +1,14 @@
 //! What a user of the NAT and the firewall can see, tested through their public surface.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod classes;
+mod configuration;
+mod firewall;
+mod hairpin;
 mod lab;
+mod linux;
 mod outcome;
+mod properties;
+mod rfc4787;
+mod rfc5508;
+mod state;
