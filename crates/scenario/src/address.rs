@@ -111,7 +111,8 @@ impl Assignment<'_, '_, '_> {
     }
 
     fn check_not_inside(&mut self, lan: &LanKeys<'_>, external: Located<IpAddr>) {
-        let Some(subnet) = lan.subnet.filter(|subnet| subnet.value.contains(&external.value)) else {
+        let Some(subnet) = lan.subnet.filter(|subnet| subnet.value.contains(&external.value))
+        else {
             return;
         };
         self.problems.push(
@@ -138,10 +139,7 @@ impl Assignment<'_, '_, '_> {
             self.problems.push(
                 Problem::new(span, "a gateway has the same IP version on both sides")
                     .label(format!("is {}", version(outside.is_ipv4())))
-                    .related(
-                        inside.span,
-                        format!("is {}", version(!outside.is_ipv4())),
-                    ),
+                    .related(inside.span, format!("is {}", version(!outside.is_ipv4()))),
             );
         }
     }
@@ -153,10 +151,9 @@ impl Assignment<'_, '_, '_> {
         for (at, host) in plan.hosts.iter().enumerate() {
             hosts[at] = match &host.place {
                 Some(Place::Internet { address }) => self.internet.take(*address, self.problems),
-                Some(Place::Lan { lan, address: Some(address) }) => plan
-                    .lan_names
-                    .get(lan.value)
-                    .and_then(|lan| self.take_in_lan(*lan, *address)),
+                Some(Place::Lan { lan, address: Some(address) }) => {
+                    plan.lan_names.get(lan.value).and_then(|lan| self.take_in_lan(*lan, *address))
+                }
                 Some(Place::Lan { address: None, .. }) | None => None,
             };
         }
@@ -184,8 +181,7 @@ impl Assignment<'_, '_, '_> {
     }
 
     fn take_free(&mut self, lan: usize, from: From, span: Span) -> Option<IpAddr> {
-        let free =
-            self.pools[lan].as_mut()?.take_free(from, Taken { span, is_own_gateway: false });
+        let free = self.pools[lan].as_mut()?.take_free(from, Taken { span, is_own_gateway: false });
         if free.is_none() {
             let lan = &self.plan.lans[lan];
             let name = lan.name.value;

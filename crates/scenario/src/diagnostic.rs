@@ -40,6 +40,8 @@ pub struct Diagnostic {
     pub label: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// In which cases of the matrix it is so, if not in all.
+    pub note: Option<String>,
     /// A second place that has to do with it, and in which way.
     pub related: Option<(Range<usize>, String)>,
 }
@@ -71,6 +73,7 @@ impl Diagnostics {
                     message: problem.message,
                     label: problem.label,
                     help: problem.help,
+                    note: problem.note,
                     related: problem
                         .related
                         .map(|(span, label)| (first_line_of(&source.text, span.range()), label)),
@@ -138,6 +141,9 @@ impl Diagnostics {
             Severity::Error => Level::ERROR,
         };
         let mut report = level.primary_title(&*diagnostic.message).element(snippet);
+        if let Some(note) = &diagnostic.note {
+            report = report.element(Level::NOTE.message(note));
+        }
         if let Some(help) = &diagnostic.help {
             report = report.element(Level::HELP.message(help));
         }

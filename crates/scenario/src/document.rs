@@ -59,9 +59,7 @@ pub fn load(source: Source) -> Result<Document, Diagnostics> {
         .and_then(|root| Document::decode(&source.name, lines, root, &mut problems));
     match document {
         Some(document) if problems.is_empty() => Ok(document),
-        _ => {
-            Err(Diagnostics::new(source, problems.take()))
-        }
+        _ => Err(Diagnostics::new(source, problems.take())),
     }
 }
 
@@ -114,13 +112,21 @@ impl Document {
         let tree = self.matrix.expand(&self.template, index, &mut problems);
         let scenario = resolve(&tree, &self.lines, &mut problems);
         Case {
-            labels: self
-                .matrix
-                .labels(index)
-                .map(|(axis, label)| (axis.to_owned(), label.to_owned()))
-                .collect(),
+            labels: self.labels(index),
             scenario: scenario.expect("every case was resolved without a problem by `load`"),
         }
+    }
+
+    /// Returns the labels of a case, axis by axis, without making the case.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Document::case_count`].
+    #[must_use]
+    pub fn labels(&self, index: usize) -> Vec<(String, String)> {
+        assert!(index < self.case_count(), "case {index} of {}", self.case_count());
+        let owned = |(axis, label): (&str, &str)| (axis.to_owned(), label.to_owned());
+        self.matrix.labels(index).map(owned).collect()
     }
 
     /// Makes the cases one after the other.
@@ -128,16 +134,18 @@ impl Document {
         (0..self.case_count()).map(|index| self.case(index))
     }
 
-    fn decode(
+    /// Makes the document of a tree and reports all that is wrong with it.
+    pub(crate) fn decode(
         source_name: &str,
         lines: LineIndex,
         root: Node,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let fields = Fields::open(&root, root.span, &keys::DOCUMENT, problems)?;
-        if !is_supported(&fields, problems) {
+        if !is_supported(&root, problems) {
             return None; // another version may mean anything by its keys
         }
+        let fields = Fields::open(&root, root.span, &keys::DOCUMENT, problems)?;
+        fields.required("natbed", problems);
         let name = fields.required("name", problems).and_then(|entry| {
             let name = text(&entry.value, "the scenario's name", problems)?;
             check_name(name.value, name.span, problems);
@@ -167,7 +175,7 @@ impl Document {
     }
 
     /// Reports what is wrong with the references, and then with any of the cases.
-    fn check(&self, problems: &mut Problems) {
+    fn check(&mut self, problems: &mut Problems) {
         let nodes = self.matrix.expanded_count(&self.template);
         let cases = self.case_count();
         if nodes > MAX_NODES || nodes.saturating_mul(cases) > MAX_CASE_NODES {
@@ -180,7 +188,7 @@ impl Document {
             );
             return;
         }
-        self.matrix.check(&self.template, problems);
+        self.matrix.check(&mut self.template, problems);
         let mut found: BTreeMap<(Span, String), Found> = BTreeMap::new();
         let mut case_problems = Problems::default();
         for case in 0..cases {
@@ -202,17 +210,13 @@ impl Document {
 
     /// Adds the case to a problem that not every case has.
     fn with_case(&self, found: Found, cases: usize) -> Problem {
-        let Found { mut problem, first, cases: affected } = found;
-        if affected < cases {
-            let labels: Vec<String> =
-                self.matrix.labels(first).map(|(axis, label)| format!("{axis}={label}")).collect();
-            let others = match affected {
-                1 => String::new(),
-                _ => format!(" and {} of {cases} cases in all", affected),
-            };
-            problem = problem.also_label(&format!("in case {}{others}", labels.join(" ")));
+        let Found { problem, first, cases: affected } = found;
+        if affected == cases {
+            return problem;
         }
-        problem
+        let labels = self.matrix.labels(first).map(|(axis, label)| format!("{axis}={label}"));
+        let labels: Vec<String> = labels.collect();
+        problem.note(format!("in {affected} of {cases} cases, first in {}", labels.join(" ")))
     }
 }
 
@@ -223,8 +227,12 @@ struct Found {
     cases: usize,
 }
 
-fn is_supported(fields: &Fields<'_>, problems: &mut Problems) -> bool {
-    let Some(entry) = fields.required("natbed", problems) else { return true };
+/// Says whether the file is of this language; one that does not say is taken to be.
+fn is_supported(root: &Node, problems: &mut Problems) -> bool {
+    let Value::Mapping(entries) = &root.value else { return true };
+    let Some(entry) = entries.iter().find(|entry| &*entry.key.value == "natbed") else {
+        return true;
+    };
     let is_supported = entry.value.is_text(&LANGUAGE_VERSION.to_string());
     if !is_supported {
         problems.push(
@@ -242,7 +250,9 @@ fn check_name(name: &str, span: Span, problems: &mut Problems) {
         problems.push(
             Problem::new(span, format!("`{name}` is not a name for a scenario"))
                 .label("expected lower-case letters, digits and `-`")
-                .help(format!("it names reports and files, so it has at most {MAX_NAME_CHARS} of them")),
+                .help(format!(
+                    "it names reports and files, so it has at most {MAX_NAME_CHARS} of them"
+                )),
         );
     }
 }

@@ -42,7 +42,10 @@ fn policy(node: &Node, problems: &mut Problems) -> Option<Policy> {
                 problems.push(
                     Problem::new(default.key.span, "`default` belongs to `rules`")
                         .label("without effect here")
-                        .help(format!("all that `{}` does not list is treated the other way", entry.key.value)),
+                        .help(format!(
+                            "all that `{}` does not list is treated the other way",
+                            entry.key.value
+                        )),
                 );
             }
             let rules = list(&entry.value, problems)?
@@ -63,8 +66,11 @@ fn policy(node: &Node, problems: &mut Problems) -> Option<Policy> {
         _ if !fields.has_only_known() => None,
         _ => {
             problems.push(
-                Problem::new(node.span, "a firewall policy has exactly one of `allow`, `drop`, `reject` and `rules`")
-                    .label("expected one of them"),
+                Problem::new(
+                    node.span,
+                    "a firewall policy has exactly one of `allow`, `drop`, `reject` and `rules`",
+                )
+                .label("expected one of them"),
             );
             None
         }
@@ -96,7 +102,12 @@ fn written_rule(node: &Node, problems: &mut Problems) -> Option<Rule> {
     rule(action, &entry.value, remote.map(|remote| remote.value), problems)
 }
 
-fn rule(action: Action, node: &Node, remote: Option<IpNet>, problems: &mut Problems) -> Option<Rule> {
+fn rule(
+    action: Action,
+    node: &Node,
+    remote: Option<IpNet>,
+    problems: &mut Problems,
+) -> Option<Rule> {
     let (protocol, ports) = traffic(node, problems)?;
     Some(Rule { action, protocol, ports, remote })
 }

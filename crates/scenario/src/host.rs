@@ -7,7 +7,7 @@ use natbed_nat::FirewallConfig;
 use crate::decode::{Fields, address, entries, keys, name, text};
 use crate::firewall_keys;
 use crate::lan::link;
-use crate::limits::{MAX_HOSTS, MAX_NAME_CHARS};
+use crate::limits::{MAX_HOSTS, MAX_NAME_CHARS, MAX_USERS};
 use crate::link::LinkKeys;
 use crate::problem::{Problem, Problems};
 use crate::scenario::{Serve, TurnService};
@@ -44,8 +44,7 @@ fn host<'t>(entry: &'t Entry, problems: &mut Problems) -> HostKeys<'t> {
     };
     let Some(fields) = fields else { return host };
     host.place = place(&fields, problems);
-    host.firewall =
-        fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, problems));
+    host.firewall = fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, problems));
     host.uplink = link(&fields, "uplink", problems);
     host.serve = fields.get("serve").and_then(|entry| serve(entry, problems)).unwrap_or_default();
     host
@@ -89,9 +88,9 @@ fn place<'t>(fields: &Fields<'t>, problems: &mut Problems) -> Option<Place<'t>> 
 
 fn serve(entry: &Entry, problems: &mut Problems) -> Option<Serve> {
     let fields = Fields::open(&entry.value, entry.key.span, &keys::SERVE, problems)?;
-    let stun = fields.get("stun").and_then(|entry| {
-        Fields::open(&entry.value, entry.key.span, &keys::STUN, problems)
-    });
+    let stun = fields
+        .get("stun")
+        .and_then(|entry| Fields::open(&entry.value, entry.key.span, &keys::STUN, problems));
     let turn = fields.get("turn").and_then(|entry| {
         let fields = Fields::open(&entry.value, entry.key.span, &keys::TURN, problems)?;
         let users = fields.required("users", problems)?;
@@ -101,7 +100,7 @@ fn serve(entry: &Entry, problems: &mut Problems) -> Option<Serve> {
 }
 
 fn users_of(node: &Node, at: Span, problems: &mut Problems) -> Option<Vec<(String, String)>> {
-    let users = entries(node, "users", MAX_HOSTS, problems)?;
+    let users = entries(node, "users", MAX_USERS, problems)?;
     if users.is_empty() {
         problems.push(Problem::new(at, "a TURN service needs a user").label("nobody may use it"));
     }

@@ -64,11 +64,7 @@ pub(crate) struct InternetAddresses {
 
 impl InternetAddresses {
     /// Finds the subnets routed on the Internet and reports those that cannot be.
-    pub(crate) fn new(
-        lans: &[LanKeys<'_>],
-        domains: &[Domain],
-        problems: &mut Problems,
-    ) -> Self {
+    pub(crate) fn new(lans: &[LanKeys<'_>], domains: &[Domain], problems: &mut Problems) -> Self {
         let mut routed = Vec::new();
         for (lan, domain) in lans.iter().zip(domains) {
             let Some(subnet) = lan.subnet.filter(|_| *domain == Domain::Internet) else { continue };
@@ -114,14 +110,14 @@ impl InternetAddresses {
         None
     }
 
-    /// Takes the next free outside address of the IP version of `like`.
+    /// Takes the next free outside address for the gateway of the LAN with the subnet `inside`.
     pub(crate) fn take_free(
         &mut self,
-        like: IpNet,
+        inside: IpNet,
         by: Span,
         problems: &mut Problems,
     ) -> Option<IpAddr> {
-        let version = usize::from(matches!(like, IpNet::V6(_)));
+        let version = usize::from(matches!(inside, IpNet::V6(_)));
         loop {
             let candidate = self.next[version];
             if unusable(candidate.into()).is_some() {
@@ -131,7 +127,8 @@ impl InternetAddresses {
                 );
                 return None;
             }
-            let subnet = self.routed_subnet(candidate);
+            let inside = Some(inside).filter(|inside| inside.contains(&candidate));
+            let subnet = inside.or_else(|| self.routed_subnet(candidate));
             let last = subnet.map_or(candidate, |subnet| subnet.broadcast());
             // Unusable addresses follow the last public one, so this ends before the numbers do.
             self.next[version] = to_address(to_number(last).saturating_add(1), candidate);

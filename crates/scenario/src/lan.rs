@@ -76,19 +76,16 @@ pub(crate) fn link(fields: &Fields<'_>, key: &'static str, problems: &mut Proble
 
 fn gateway<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<GatewayKeys<'t>> {
     let fields = Fields::open(&entry.value, entry.key.span, &keys::GATEWAY, problems)?;
-    let nat = fields.required("nat", problems).and_then(|entry| {
-        Some(Located::new(NatKeys::decode(entry, problems)?, entry.value.span))
-    });
+    let nat = fields
+        .required("nat", problems)
+        .and_then(|entry| Some(Located::new(NatKeys::decode(entry, problems)?, entry.value.span)));
     let forwards = fields.optional("forwards", problems, list).unwrap_or_default();
     Some(GatewayKeys {
         at: entry.key.span,
         nat,
-        firewall: fields
-            .get("firewall")
-            .and_then(|entry| firewall_keys::decode(entry, problems)),
-        via: fields.optional("via", problems, |node, problems| {
-            text(node, "the name of a LAN", problems)
-        }),
+        firewall: fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, problems)),
+        via: fields
+            .optional("via", problems, |node, problems| text(node, "the name of a LAN", problems)),
         external: fields.optional("external", problems, address),
         uplink: link(&fields, "uplink", problems),
         forwards: forwards.iter().filter_map(|item| forward(item, problems)).collect(),

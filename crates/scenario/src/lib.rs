@@ -42,6 +42,8 @@ mod lan;
 pub mod limits;
 mod link;
 mod matrix;
+#[cfg(test)]
+mod mutation_tests;
 mod nat_keys;
 mod pool;
 mod problem;
@@ -60,8 +62,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Axis, Document, LANGUAGE_VERSION, load};
 pub use scenario::{
     AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, Gateway, Host,
-    HostIndex, IceState, Internet, Lan, LanIndex, Link, LinkTarget, Load, NatChoice, Path, Scenario,
-    Serve, Session, Stack, TurnService, UnknownWordError,
+    HostIndex, IceState, Internet, Lan, LanIndex, Link, LinkTarget, Load, NatChoice, Path,
+    Scenario, Serve, Session, Stack, TurnService, UnknownWordError,
 };
 pub use seeds::{ParseSeedsError, SeedRange};
 pub use source::{LoadError, Source};

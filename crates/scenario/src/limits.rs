@@ -9,7 +9,7 @@ pub const MAX_DEPTH: usize = 32;
 /// The most values and keys in a file, counted after its aliases are expanded.
 pub const MAX_NODES: usize = 200_000;
 /// The most values and keys in all cases together; loading checks every case.
-pub const MAX_CASE_NODES: usize = 40_000_000;
+pub const MAX_CASE_NODES: usize = 20_000_000;
 /// The most errors that are collected; further ones show once these are mended.
 pub const MAX_PROBLEMS: usize = 1_000;
 /// The most errors that are printed.
@@ -23,6 +23,10 @@ pub const MAX_LANS: usize = 20_000;
 pub const MAX_HOSTS: usize = 20_000;
 /// The most sessions.
 pub const MAX_SESSIONS: usize = 1_000;
+/// The most STUN and the most TURN servers of a session.
+pub const MAX_SERVERS: usize = 64;
+/// The most users of a TURN service.
+pub const MAX_USERS: usize = 1_000;
 /// The most events.
 pub const MAX_EVENTS: usize = 10_000;
 /// The most axes of a matrix.

@@ -30,8 +30,7 @@ impl Matrix {
     pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Self {
         let axes = entries(&entry.value, "axes", usize::MAX, problems).unwrap_or_default();
         let axes = at_most(axes, MAX_AXES, "axes", |entry| entry.key.span, problems);
-        let mut matrix =
-            Self { axes: axes.iter().filter_map(|entry| axis(entry, problems)).collect() };
+        let mut matrix = Self { axes: axes.iter().map(|entry| axis(entry, problems)).collect() };
         let cases = matrix.axes.iter().try_fold(1usize, |n, axis| n.checked_mul(axis.values.len()));
         if cases.is_none_or(|cases| cases > MAX_CASES) {
             problems.push(
@@ -46,8 +45,7 @@ impl Matrix {
 
     /// The axes as results show them.
     pub(crate) fn axes(&self) -> Vec<Axis> {
-        let labels =
-            |axis: &AxisKeys| axis.values.iter().map(|(label, _)| label.clone()).collect();
+        let labels = |axis: &AxisKeys| axis.values.iter().map(|(label, _)| label.clone()).collect();
         self.axes
             .iter()
             .map(|axis| Axis { name: axis.name.value.to_string(), labels: labels(axis) })
@@ -76,10 +74,15 @@ impl Matrix {
     }
 
     /// Reports references to axes that are not there and axes that nothing refers to.
-    pub(crate) fn check(&self, template: &Node, problems: &mut Problems) {
+    ///
+    /// Values with a reference that cannot be replaced become invalid in `template`.
+    pub(crate) fn check(&self, template: &mut Node, problems: &mut Problems) {
         let used = reference::check(self, template, problems);
-        for axis in self.axes.iter().filter(|axis| !used.contains(&axis.name.value)) {
+        for axis in &self.axes {
             let name = &axis.name.value;
+            if used.contains(name) || &**name == ORACLE_NAME {
+                continue;
+            }
             problems.push(
                 Problem::new(axis.name.span, format!("the axis `{name}` is not used"))
                     .label(format!("nothing refers to ${{{name}}}")),
@@ -114,7 +117,7 @@ impl Matrix {
     }
 }
 
-fn axis(entry: &Entry, problems: &mut Problems) -> Option<AxisKeys> {
+fn axis(entry: &Entry, problems: &mut Problems) -> AxisKeys {
     let name = entry.name();
     let is_name = name.value.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -124,58 +127,88 @@ fn axis(entry: &Entry, problems: &mut Problems) -> Option<AxisKeys> {
                 .label("expected letters, digits, `-` and `_`, other than `oracle`"),
         );
     }
-    let mut values = Vec::new();
-    match &entry.value.value {
+    let mut values = labelled(entry, problems);
+    check_labels(name.value, &values, problems);
+    if values.is_empty() {
+        // The axis itself is known, so that references to it are not reported as well.
+        values.push((Located::new(String::new(), name.span), Node::invalid(name.span)));
+    }
+    let values = values.into_iter().map(|(label, value)| (label.value, value)).collect();
+    AxisKeys { name: entry.key.clone(), values }
+}
+
+/// The values of an axis, each with its label and where that stands.
+fn labelled(entry: &Entry, problems: &mut Problems) -> Vec<(Located<String>, Node)> {
+    let mut values: Vec<_> = match &entry.value.value {
         Value::Sequence(items) => {
-            values.extend(items.iter().map(|item| (flow(item), item.span, item.clone())));
+            items.iter().map(|item| (Located::new(flow(item), item.span), item.clone())).collect()
         }
-        Value::Mapping(items) => values.extend(
-            items.iter().map(|item| (item.key.value.to_string(), item.key.span, item.value.clone())),
-        ),
+        Value::Mapping(entries) => entries
+            .iter()
+            .map(|entry| {
+                let label = Located::new(entry.key.value.to_string(), entry.key.span);
+                (label, entry.value.clone())
+            })
+            .collect(),
         _ => {
             problems.expected(&entry.value, "a list of values, or values by label");
-            return None;
+            return Vec::new();
         }
-    }
+    };
     if values.is_empty() {
+        let name = &entry.key.value;
         problems.push(
-            Problem::new(name.span, format!("the axis `{}` has no values", name.value))
+            Problem::new(entry.key.span, format!("the axis `{name}` has no values"))
                 .label("there would be no cases"),
         );
-        return None;
     }
+    values.iter_mut().for_each(|(_, value)| report_references(value, problems));
+    values
+}
+
+fn check_labels(axis: &str, values: &[(Located<String>, Node)], problems: &mut Problems) {
     let mut labels = BTreeSet::new();
-    for (label, span, value) in &values {
-        if !labels.insert(label) {
+    for (label, _) in values {
+        if !labels.insert(&label.value) {
             problems.push(
-                Problem::new(*span, format!("the axis `{}` has `{label}` twice", name.value))
+                Problem::new(label.span, format!("the axis `{axis}` has `{}` twice", label.value))
                     .label("not the first"),
             );
         }
-        if label.chars().count() > MAX_LABEL_CHARS {
+        if label.value.chars().count() > MAX_LABEL_CHARS {
             problems.push(
-                Problem::new(*span, "this value is too long to be its own label")
+                Problem::new(label.span, "this value is too long to be its own label")
                     .label(format!("more than {MAX_LABEL_CHARS} characters"))
                     .help("write the axis as a mapping from labels to values"),
             );
         }
-        report_references(value, problems);
     }
-    let values = values.into_iter().map(|(label, _, value)| (label, value)).collect();
-    Some(AxisKeys { name: entry.key.clone(), values })
 }
 
-/// Reports references in the value of an axis.
-fn report_references(value: &Node, problems: &mut Problems) {
-    match &value.value {
-        Value::Scalar { text, .. } if text.contains("${") => problems.push(
-            Problem::new(value.span, "the value of an axis cannot refer to an axis")
+/// Reports references in the value of an axis and makes them invalid.
+fn report_references(value: &mut Node, problems: &mut Problems) {
+    let report = |span, problems: &mut Problems| {
+        problems.push(
+            Problem::new(span, "the value of an axis cannot refer to an axis")
                 .label("has a reference"),
-        ),
+        );
+    };
+    match &mut value.value {
+        Value::Scalar { text, .. } if text.contains("${") => {
+            report(value.span, problems);
+            value.value = Value::Invalid;
+        }
         Value::Scalar { .. } | Value::Invalid => {}
-        Value::Sequence(items) => items.iter().for_each(|item| report_references(item, problems)),
+        Value::Sequence(items) => {
+            items.iter_mut().for_each(|item| report_references(item, problems));
+        }
         Value::Mapping(entries) => {
-            entries.iter().for_each(|entry| report_references(&entry.value, problems));
+            for entry in entries {
+                if entry.key.value.contains("${") {
+                    report(entry.key.span, problems);
+                }
+                report_references(&mut entry.value, problems);
+            }
         }
     }
 }

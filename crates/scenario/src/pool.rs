@@ -1,6 +1,7 @@
 //! The addresses of one subnet: which are taken, and which is the next free one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -42,6 +43,7 @@ pub(crate) struct Pool {
     taken: BTreeMap<u128, Taken>,
     /// The next address to try for hosts and for gateways.
     next: [Option<u128>; 2],
+    is_full: bool,
 }
 
 /// Who has an address.
@@ -60,7 +62,14 @@ impl Pool {
         // (in IPv6 it is the routers' anycast address, RFC 4291 section 2.6.1).
         let last = if network.is_ipv4() { end.checked_sub(1)? } else { end };
         let first = start.checked_add(1)?;
-        (last > first).then(|| Self { network, first, last, taken: BTreeMap::new(), next: [None; 2] })
+        (last > first).then(|| Self {
+            network,
+            first,
+            last,
+            taken: BTreeMap::new(),
+            next: [None; 2],
+            is_full: false,
+        })
     }
 
     /// The address that the subnet's gateway has inside.
@@ -76,17 +85,20 @@ impl Pool {
 
     /// Takes `address`, or returns who has it.
     pub(crate) fn take(&mut self, address: IpAddr, by: Taken) -> Result<(), Taken> {
-        match self.taken.insert(to_number(address), by) {
-            None => Ok(()),
-            Some(first) => {
-                self.taken.insert(to_number(address), first);
-                Err(first)
+        match self.taken.entry(to_number(address)) {
+            Entry::Vacant(free) => {
+                free.insert(by);
+                Ok(())
             }
+            Entry::Occupied(first) => Err(*first.get()),
         }
     }
 
     /// Takes the lowest free address from `from` on, or from the start once these are used up.
     pub(crate) fn take_free(&mut self, from: From, by: Taken) -> Option<IpAddr> {
+        if self.is_full {
+            return None;
+        }
         let offset = match (from, self.network) {
             (From::Hosts, IpAddr::V4(_)) => 10,
             (From::Hosts, IpAddr::V6(_)) => 0x10,
@@ -94,18 +106,21 @@ impl Pool {
             (From::Gateways, IpAddr::V6(_)) => 0x100,
         };
         let second = self.first + 1;
-        let preferred = self.first.saturating_add(offset - 1).min(self.last);
+        let preferred = match self.first.saturating_add(offset - 1) {
+            beyond if beyond > self.last => second,
+            within => within,
+        };
         // Addresses are only ever taken, so what was passed once need not be looked at again.
         let mut candidate = self.next[from as usize].unwrap_or(preferred);
         loop {
-            if !self.taken.contains_key(&candidate) {
-                self.taken.insert(candidate, by);
+            if let Entry::Vacant(free) = self.taken.entry(candidate) {
+                free.insert(by);
                 self.next[from as usize] = Some(candidate);
                 return Some(to_address(candidate, self.network));
             }
             candidate = if candidate == self.last { second } else { candidate + 1 };
             if candidate == preferred {
-                self.next[from as usize] = Some(candidate);
+                self.is_full = true;
                 return None;
             }
         }

@@ -21,13 +21,14 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) label: String,
     pub(crate) help: Option<String>,
+    pub(crate) note: Option<String>,
     pub(crate) related: Option<(Span, String)>,
 }
 
 impl Problem {
     pub(crate) fn new(span: Span, message: impl AsRef<str>) -> Self {
         let message = printable(message.as_ref());
-        Self { span, message, label: String::new(), help: None, related: None }
+        Self { span, message, label: String::new(), help: None, note: None, related: None }
     }
 
     /// Adds the words beside the carets.
@@ -36,18 +37,15 @@ impl Problem {
         self
     }
 
-    /// Adds to the words beside the carets.
-    pub(crate) fn also_label(mut self, label: &str) -> Self {
-        if !self.label.is_empty() {
-            self.label.push_str("; ");
-        }
-        self.label.push_str(&printable(label));
-        self
-    }
-
     /// Adds a line that says what to do.
     pub(crate) fn help(mut self, help: impl AsRef<str>) -> Self {
         self.help = Some(printable(help.as_ref()));
+        self
+    }
+
+    /// Adds a line that says when it is so.
+    pub(crate) fn note(mut self, note: impl AsRef<str>) -> Self {
+        self.note = Some(printable(note.as_ref()));
         self
     }
 
@@ -156,18 +154,20 @@ impl Problems {
         }
         let lower = text.to_lowercase();
         let allowed = (length / 3).max(1);
-        let mut best: Option<(usize, &str)> = None;
+        let mut best: Option<((usize, usize), &str)> = None;
         for candidate in candidates {
             if self.comparisons >= MAX_COMPARISONS {
                 return None;
             }
             self.comparisons += 1;
-            if candidate.len().abs_diff(lower.len()) > allowed * 4 {
-                continue;
+            let unequal = candidate.len().abs_diff(lower.len());
+            if unequal > allowed * 4 {
+                continue; // a character has at most four bytes
             }
             let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
-            if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
-                best = Some((distance, candidate));
+            let rank = (distance, unequal); // swapped letters before missing ones
+            if distance <= allowed && best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, candidate));
             }
         }
         best.map(|(_, name)| name)

@@ -40,15 +40,39 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// Reports the references in `template` that cannot be replaced and returns the axes it uses.
+/// Reports the references in `template` that cannot be replaced, makes their values invalid, and
+/// returns the axes that it uses.
 pub(crate) fn check(
     matrix: &Matrix,
-    template: &Node,
+    template: &mut Node,
     problems: &mut Problems,
 ) -> BTreeSet<Arc<str>> {
     let mut check = Check { matrix, used: BTreeSet::new(), problems };
-    check.node(template, &mut Vec::new());
+    check.node(template, Place::Root);
     check.used
+}
+
+/// How far along `sessions.*.expect.path`, where `${oracle}` may stand, a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Root,
+    Sessions,
+    Session,
+    Expect,
+    Path,
+    Elsewhere,
+}
+
+impl Place {
+    fn of(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Root, "sessions") => Self::Sessions,
+            (Self::Sessions, _) => Self::Session,
+            (Self::Session, "expect") => Self::Expect,
+            (Self::Expect, "path") => Self::Path,
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 struct Check<'m> {
@@ -58,67 +82,67 @@ struct Check<'m> {
 }
 
 impl Check<'_> {
-    fn node<'t>(&mut self, node: &'t Node, path: &mut Vec<&'t str>) {
-        match &node.value {
+    fn node(&mut self, node: &mut Node, place: Place) {
+        match &mut node.value {
             Value::Scalar { text, .. } => {
-                let is_expected_path =
-                    matches!(path[..], ["sessions", _, "expect", "path"]) && &**text == ORACLE;
-                if !is_expected_path {
-                    self.text(text, node.span, true);
+                let is_oracle = place == Place::Path && &**text == ORACLE;
+                if !is_oracle && !self.text(text, node.span, whole(text).is_some()) {
+                    node.value = Value::Invalid;
                 }
             }
             Value::Sequence(items) => {
-                path.push("");
-                items.iter().for_each(|item| self.node(item, path));
-                path.pop();
+                items.iter_mut().for_each(|item| self.node(item, Place::Elsewhere));
             }
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    self.text(&entry.key.value, entry.key.span, false);
-                    path.push(&entry.key.value);
-                    self.node(&entry.value, path);
-                    path.pop();
-                }
-            }
+            Value::Mapping(entries) => entries.retain_mut(|entry| {
+                self.node(&mut entry.value, place.of(&entry.key.value));
+                self.text(&entry.key.value, entry.key.span, false)
+            }),
             Value::Invalid => {}
         }
     }
 
-    /// Looks at the references of one text; only a whole value may take what is not text.
-    fn text(&mut self, text: &str, span: Span, is_value: bool) {
-        let is_whole = is_value && whole(text).is_some();
+    /// Looks at the references of a text and says whether all can be replaced; those to values
+    /// that are not text only if the reference is `whole`.
+    fn text(&mut self, text: &str, span: Span, whole: bool) -> bool {
+        let mut is_fine = true;
         for piece in pieces(text) {
-            let name = match piece {
-                Piece::Text(_) => continue,
-                Piece::Reference(name) => name,
+            is_fine &= match piece {
+                Piece::Text(_) => true,
+                Piece::Reference(name) => self.reference(name, span, whole),
                 Piece::Unclosed => {
                     self.problems.push(
                         Problem::new(span, "`${` without its `}`").label("expected `${axis}`"),
                     );
-                    continue;
+                    false
                 }
             };
-            let Some(axis) = self.matrix.axis(name) else {
-                if name == ORACLE_NAME {
-                    self.problems.push(
-                        Problem::new(span, "`${oracle}` stands only as the whole `expect.path`")
-                            .label("not possible here"),
-                    );
-                } else {
-                    self.problems.unknown(span, "axis", name, self.matrix.names());
-                }
-                continue;
-            };
-            self.used.insert(axis.name.value.clone());
-            let other = |value: &&(String, Node)| !matches!(value.1.value, Value::Scalar { .. });
-            if let Some((_, value)) = axis.values.iter().find(other).filter(|_| !is_whole) {
-                self.problems.push(
-                    Problem::new(span, format!("`{name}` is not text in every case"))
-                        .label("can only be put into a text if it is text")
-                        .related(value.span, format!("this value is {}", value.describe())),
-                );
-            }
         }
+        is_fine
+    }
+
+    fn reference(&mut self, name: &str, span: Span, whole: bool) -> bool {
+        let Some(axis) = self.matrix.axis(name) else {
+            if name == ORACLE_NAME {
+                self.problems.push(
+                    Problem::new(span, "`${oracle}` stands only as the whole `expect.path`")
+                        .label("not possible here"),
+                );
+            } else {
+                self.problems.unknown(span, "axis", name, self.matrix.names());
+            }
+            return false;
+        };
+        self.used.insert(axis.name.value.clone());
+        let is_other = |value: &Node| matches!(value.value, Value::Sequence(_) | Value::Mapping(_));
+        let other = axis.values.iter().find(|(_, value)| !whole && is_other(value));
+        if let Some((_, value)) = other {
+            self.problems.push(
+                Problem::new(span, format!("`{name}` is not text in every case"))
+                    .label("can only be put into a text if it is text")
+                    .related(value.span, format!("this value is {}", value.describe())),
+            );
+        }
+        other.is_none()
     }
 }
 
@@ -141,7 +165,7 @@ impl<'m> Expansion<'m> {
         Self { values }
     }
 
-    /// Makes `node` with its references replaced; those that were reported become invalid.
+    /// Makes `node`, which was checked, with its references replaced.
     pub(crate) fn node(&self, node: &Node, problems: &mut Problems) -> Node {
         let value = match &node.value {
             Value::Scalar { text, plain } if text.contains("${") => {
@@ -166,28 +190,23 @@ impl<'m> Expansion<'m> {
     }
 
     fn entries(&self, entries: &[Entry], problems: &mut Problems) -> Vec<Entry> {
-        let mut expanded: Vec<Entry> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let span = entry.key.span;
-            let is_reference = entry.key.value.contains("${");
-            let key = if is_reference { self.text(&entry.key.value) } else { None };
-            let key = match key {
-                Some(key) => key,
-                None if is_reference => continue, // reported by the check
-                None => entry.key.value.clone(),
+        let expand = |entry: &Entry, problems: &mut Problems| {
+            let key = match entry.key.value.contains("${") {
+                true => self.text(&entry.key.value)?,
+                false => entry.key.value.clone(),
             };
-            expanded.push(Entry {
-                key: Located::new(key, span),
-                value: self.node(&entry.value, problems),
-            });
-        }
+            let key = Located::new(key, entry.key.span);
+            Some(Entry { key, value: self.node(&entry.value, problems) })
+        };
+        let mut expanded: Vec<Entry> =
+            entries.iter().filter_map(|entry| expand(entry, problems)).collect();
         if entries.iter().any(|entry| entry.key.value.contains("${")) {
             drop_duplicates(&mut expanded, problems);
         }
         expanded
     }
 
-    /// The text with its references replaced; `None` if one is not text, which was reported.
+    /// The text with its references replaced; `None` if one is not text.
     fn text(&self, text: &str) -> Option<Arc<str>> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
@@ -215,8 +234,11 @@ fn drop_duplicates(entries: &mut Vec<Entry>, problems: &mut Problems) {
         let is_first = seen.insert(entry.key.value.clone());
         if !is_first {
             problems.push(
-                Problem::new(entry.key.span, format!("the key `{}` is used twice", entry.key.value))
-                    .label("used again"),
+                Problem::new(
+                    entry.key.span,
+                    format!("the key `{}` is used twice", entry.key.value),
+                )
+                .label("used again"),
             );
         }
         is_first

@@ -39,10 +39,10 @@ pub(crate) struct Written<'t> {
 /// Makes the scenario that `root` describes; `None` if anything in it was reported.
 pub(crate) fn resolve(root: &Node, lines: &LineIndex, problems: &mut Problems) -> Option<Scenario> {
     let written = Written::decode(root, problems)?;
-    let upstreams = topology::upstreams(&written.lans, &written.lan_names, problems);
+    let mut upstreams = topology::upstreams(&written.lans, &written.lan_names, problems);
+    written.check_internet(&mut upstreams, problems);
     let domains = topology::domains(&written.lans, &upstreams);
     topology::check_overlaps(&written.lans, &upstreams, &domains, problems);
-    written.check_internet(&upstreams, problems);
     let addresses = address::assign(
         &Plan {
             lans: &written.lans,
@@ -105,12 +105,13 @@ impl<'t> Written<'t> {
     }
 
     /// Reports what is attached to an Internet that is not there.
-    fn check_internet(&self, upstreams: &[Upstream], problems: &mut Problems) {
+    fn check_internet(&self, upstreams: &mut [Upstream], problems: &mut Problems) {
         if self.internet.is_some() {
             return;
         }
         for (lan, upstream) in self.lans.iter().zip(upstreams) {
-            if let (Some(gateway), Upstream::Internet) = (&lan.gateway, upstream) {
+            if let (Some(gateway), Upstream::Internet) = (&lan.gateway, *upstream) {
+                *upstream = Upstream::Unknown;
                 problems.push(
                     Problem::new(gateway.at, "the gateway leads to an Internet that is not there")
                         .label("needs `via`")
@@ -153,7 +154,8 @@ impl<'t> Written<'t> {
                     Upstream::Lan(outside) => Some(outside),
                     _ => None,
                 };
-                let base = via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));
+                let base =
+                    via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));
                 Some(Gateway {
                     inside: addresses.inside[at]?,
                     external: addresses.external[at]?,
@@ -264,8 +266,7 @@ impl<'t> Written<'t> {
                 None => continue,
             };
             let Some(address) = addresses.hosts[at] else { continue };
-            let base =
-                lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
+            let base = lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
             hosts.push(Host {
                 name: host.name.value.to_owned(),
                 attachment: match lan {

@@ -132,10 +132,7 @@ mod tests {
         }
         assert_eq!(parse("9..2"), Err(E::Reversed { first: 9, last: 2 }));
         assert!(parse("1..100000").is_ok());
-        assert_eq!(
-            parse("1..100001"),
-            Err(E::TooMany { first: 1, last: 100_001, limit: 100_000 })
-        );
+        assert_eq!(parse("1..100001"), Err(E::TooMany { first: 1, last: 100_001, limit: 100_000 }));
         assert!(matches!(parse("0..18446744073709551615"), Err(E::TooMany { .. })));
     }
 }

@@ -3,10 +3,11 @@
 use natbed_units::{ByteCount, SimDuration};
 
 use crate::decode::{
-    Fields, choice, delay, entries, keys, list, name, number, quantity, span_of_run, text, word,
+    Fields, at_most, choice, delay, entries, keys, list, name, number, quantity, span_of_run, text,
+    word,
 };
 use crate::expect::{self, ExpectKeys};
-use crate::limits::{MAX_DELAY, MAX_ECHO, MAX_ECHOES, MAX_SESSIONS, MIN_ECHO};
+use crate::limits::{MAX_DELAY, MAX_ECHO, MAX_ECHOES, MAX_SERVERS, MAX_SESSIONS, MIN_ECHO};
 use crate::problem::{Problem, Problems};
 use crate::scenario::{Discovery, Load, Stack};
 use crate::tree::{Entry, Located, Node};
@@ -97,6 +98,7 @@ fn discovery(node: &Node, problems: &mut Problems) -> Option<Discovery> {
 
 fn servers<'t>(node: &'t Node, problems: &mut Problems) -> Option<Vec<Located<&'t str>>> {
     let items = list(node, problems)?;
+    let items = at_most(items, MAX_SERVERS, "servers of a session", |item| item.span, problems);
     Some(items.iter().filter_map(|item| text(item, "the name of a host", problems)).collect())
 }
 
@@ -105,7 +107,8 @@ fn start<'t>(
     problems: &mut Problems,
 ) -> Option<Vec<(Located<&'t str>, SimDuration)>> {
     let entries = entries(node, "start times", 2, problems)?;
-    let offset = |entry: &'t Entry| Some((entry.name(), span_of_run(&entry.value, problems)?.value));
+    let offset =
+        |entry: &'t Entry| Some((entry.name(), span_of_run(&entry.value, problems)?.value));
     Some(entries.iter().filter_map(offset).collect())
 }
 

@@ -66,8 +66,11 @@ fn break_circles(lans: &[LanKeys<'_>], upstreams: &mut [Upstream], problems: &mu
                 if let Some(via) = lans[at].gateway.as_ref().and_then(|gateway| gateway.via) {
                     let name = lans[at].name.value;
                     problems.push(
-                        Problem::new(via.span, format!("the LAN `{name}` is reached through itself"))
-                            .label("this closes a circle"),
+                        Problem::new(
+                            via.span,
+                            format!("the LAN `{name}` is reached through itself"),
+                        )
+                        .label("this closes a circle"),
                     );
                 }
                 upstreams[at] = Upstream::Unknown;
@@ -100,7 +103,11 @@ pub(crate) fn domains(lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<Domai
         };
         chain.into_iter().for_each(|lan| domains[lan] = Some(domain));
     }
-    domains.into_iter().enumerate().map(|(at, domain)| domain.unwrap_or(Domain::Unknown(at))).collect()
+    domains
+        .into_iter()
+        .enumerate()
+        .map(|(at, domain)| domain.unwrap_or(Domain::Unknown(at)))
+        .collect()
 }
 
 /// Reports subnets that overlap where packets for both are routed.
@@ -121,7 +128,13 @@ pub(crate) fn check_overlaps(
     for (domain, subnet, at) in routed {
         match widest {
             Some((same, wide, other)) if same == domain && wide.contains(&subnet) => {
-                report_overlap(lans, at.max(other), at.min(other), "are routed to each other", problems);
+                report_overlap(
+                    lans,
+                    at.max(other),
+                    at.min(other),
+                    "are routed to each other",
+                    problems,
+                );
             }
             _ => widest = Some((domain, subnet, at)),
         }
@@ -147,8 +160,7 @@ fn report_overlap(
         return;
     };
     let (name, first_name) = (lans[at].name.value, lans[other].name.value);
-    let message =
-        format!("the subnets of `{name}` and `{first_name}` overlap, but {relation}");
+    let message = format!("the subnets of `{name}` and `{first_name}` overlap, but {relation}");
     problems.push(
         Problem::new(span, message)
             .label("overlaps")

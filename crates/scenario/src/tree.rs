@@ -49,7 +49,10 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// A text as it stands, after YAML's quoting is undone; `plain` if it had none.
-    Scalar { text: Arc<str>, plain: bool },
+    Scalar {
+        text: Arc<str>,
+        plain: bool,
+    },
     Sequence(Vec<Node>),
     Mapping(Vec<Entry>),
     /// Something that was already reported; decoders pass over it in silence.

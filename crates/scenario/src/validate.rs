@@ -148,7 +148,8 @@ impl Written<'_> {
             Path::None => {
                 let up = [IceState::Connected, IceState::Completed];
                 let states = expect.states.iter().chain(&expect.final_state);
-                let state = states.filter(|state| up.contains(&state.value)).map(|state| state.span);
+                let state =
+                    states.filter(|state| up.contains(&state.value)).map(|state| state.span);
                 let contradictions = expect.connect_within.map(|within| within.span);
                 for contradiction in contradictions.into_iter().chain(state) {
                     problems.push(

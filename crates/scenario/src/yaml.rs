@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_saphyr::granit_parser::{self as parser, Event, Parser, ScalarStyle, StructureStyle};
+use serde_saphyr::granit_parser::{
+    self as parser, ErrorKind, Event, Parser, ScalarStyle, StructureStyle,
+};
 
 use crate::limits::{MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES};
 use crate::problem::{Problem, Problems};
@@ -44,25 +46,25 @@ pub(crate) fn parse(text: &str, budget: Budget, problems: &mut Problems) -> Opti
     let options = parser::options! {
         emit_comments: false,
         disallow_directives: true,
-        // One more than allowed, so that the error is ours.
-        flow_nesting_limit: budget.depth + 1,
-        block_nesting_limit: budget.depth + 1,
+        flow_nesting_limit: budget.depth,
+        block_nesting_limit: budget.depth,
     };
-    let mut builder = Builder::new(text, budget);
+    let mut builder = Builder::new(text, budget, problems);
     for event in Parser::new_from_str_with_options(text, options) {
-        let outcome = match event {
-            Ok((event, span)) => builder.event(event, byte_span(span), problems),
-            Err(error) => Err(syntax_error(text, &error)),
-        };
-        if let Err(problem) = outcome {
-            problems.push(problem);
-            return None;
+        match event {
+            Ok((event, span)) => builder.event(event, byte_span(span))?,
+            Err(error) => {
+                problems.push(syntax_error(text, budget, &error));
+                return None;
+            }
         }
     }
-    if builder.root.is_none() {
-        problems.push(Problem::new(Span::default(), "the file is empty").label("expected a scenario"));
+    let root = builder.root;
+    if root.is_none() {
+        problems
+            .push(Problem::new(Span::default(), "the file is empty").label("expected a scenario"));
     }
-    builder.root
+    root
 }
 
 fn byte_span(span: parser::Span) -> Span {
@@ -70,8 +72,11 @@ fn byte_span(span: parser::Span) -> Span {
     Span::new(span.byte_range().unwrap_or_default())
 }
 
-fn syntax_error(text: &str, error: &parser::ScanError) -> Problem {
+fn syntax_error(text: &str, budget: Budget, error: &parser::ScanError) -> Problem {
     let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep(Span::new(at..at), budget);
+    }
     let problem = Problem::new(Span::new(at..at), format!("invalid YAML: {}", error.info()));
     let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let line = text[line..].lines().next().unwrap_or_default();
@@ -81,6 +86,11 @@ fn syntax_error(text: &str, error: &parser::ScanError) -> Problem {
     } else {
         problem
     }
+}
+
+fn too_deep(span: Span, budget: Budget) -> Problem {
+    Problem::new(span, "the file is nested too deep")
+        .label(format!("at most {} levels are allowed", budget.depth))
 }
 
 /// A collection whose end has not come yet.
@@ -108,80 +118,79 @@ struct Anchored {
     depth: usize,
 }
 
-struct Builder<'t> {
+/// Builds the tree event by event; its methods return `None` after an error that ends the reading.
+struct Builder<'t, 'p> {
     text: &'t str,
     budget: Budget,
+    problems: &'p mut Problems,
     nodes: usize,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Rc<Anchored>>,
     root: Option<Node>,
 }
 
-impl<'t> Builder<'t> {
-    const fn new(text: &'t str, budget: Budget) -> Self {
-        Self { text, budget, nodes: 0, open: Vec::new(), anchors: BTreeMap::new(), root: None }
+impl<'t, 'p> Builder<'t, 'p> {
+    fn new(text: &'t str, budget: Budget, problems: &'p mut Problems) -> Self {
+        let (open, anchors) = (Vec::new(), BTreeMap::new());
+        Self { text, budget, problems, nodes: 0, open, anchors, root: None }
     }
 
-    fn event(
-        &mut self,
-        event: Event<'_>,
-        span: Span,
-        problems: &mut Problems,
-    ) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Option<()> {
         if event.tag().is_some() {
-            problems.push(
+            self.problems.push(
                 Problem::new(span, "YAML tags have no meaning in a scenario").label("has a tag"),
             );
         }
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                Err(Problem::new(span, "a file holds one scenario").label("a second one starts here"))
+                let problem = Problem::new(span, "a file holds one scenario");
+                self.stop(problem.label("a second one starts here"))
             }
             Event::Scalar(text, style, anchor, _) => {
                 self.charge(1, 0, span)?;
                 let plain = style == ScalarStyle::Plain;
                 let span = self.trimmed(span);
                 let value = Value::Scalar { text: text.into(), plain };
-                self.complete(Node { span, value }, anchor, problems)
+                self.complete(Node { span, value }, anchor)
             }
             Event::Alias(id) => {
                 let Some(anchored) = self.anchors.get(&id) else {
-                    return Err(Problem::new(span, "an anchor cannot hold itself"));
+                    return self.stop(Problem::new(span, "an anchor cannot hold itself"));
                 };
                 let anchored = Rc::clone(anchored);
                 self.charge(anchored.nodes, anchored.depth, span)?;
-                self.complete(anchored.node.clone(), 0, problems)
+                self.complete(anchored.node.clone(), 0)
             }
             Event::SequenceStart(style, anchor, _) => {
                 self.open(span, style, anchor, Items::Sequence(Vec::new()))
             }
             Event::MappingStart(style, anchor, _) => {
-                let items = Items::Mapping {
-                    entries: Vec::new(),
-                    first_use: BTreeMap::new(),
-                    key: None,
-                };
+                let items =
+                    Items::Mapping { entries: Vec::new(), first_use: BTreeMap::new(), key: None };
                 self.open(span, style, anchor, items)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span, problems),
-            _ => Ok(()),
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            _ => Some(()),
         }
     }
 
+    fn stop(&mut self, problem: Problem) -> Option<()> {
+        self.problems.push(problem);
+        None
+    }
+
     /// Takes `nodes` and `depth` more levels from the budget.
-    fn charge(&mut self, nodes: usize, depth: usize, span: Span) -> Result<(), Problem> {
+    fn charge(&mut self, nodes: usize, depth: usize, span: Span) -> Option<()> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.budget.nodes {
             let limit = self.budget.nodes;
-            return Err(Problem::new(span, format!("the file has more than {limit} values"))
-                .label("anchors and aliases count as what they stand for"));
+            let problem = Problem::new(span, format!("the file has more than {limit} values"));
+            return self.stop(problem.label("anchors and aliases count as what they stand for"));
         }
         if self.open.len() + depth > self.budget.depth {
-            let limit = self.budget.depth;
-            return Err(Problem::new(span, "the file is nested too deep")
-                .label(format!("at most {limit} levels are allowed")));
+            return self.stop(too_deep(span, self.budget));
         }
-        Ok(())
+        Some(())
     }
 
     fn open(
@@ -190,14 +199,14 @@ impl<'t> Builder<'t> {
         style: StructureStyle,
         anchor: usize,
         items: Items,
-    ) -> Result<(), Problem> {
+    ) -> Option<()> {
         self.charge(1, 1, span)?;
         self.open.push(Open { span, flow: style == StructureStyle::Flow, anchor, items });
-        Ok(())
+        Some(())
     }
 
-    fn close(&mut self, end: Span, problems: &mut Problems) -> Result<(), Problem> {
-        let Some(open) = self.open.pop() else { return Ok(()) };
+    fn close(&mut self, end: Span) -> Option<()> {
+        let open = self.open.pop()?;
         // The end of a block is where the next thing starts; its last child says where it ends.
         let (last, value) = match open.items {
             Items::Sequence(items) => (items.last().map(|item| item.span), Value::Sequence(items)),
@@ -210,16 +219,11 @@ impl<'t> Builder<'t> {
             Some(last) => open.span.to(last),
             None => open.span,
         };
-        self.complete(Node { span, value }, open.anchor, problems)
+        self.complete(Node { span, value }, open.anchor)
     }
 
     /// Puts a finished node where it belongs: key, value, item or root.
-    fn complete(
-        &mut self,
-        node: Node,
-        anchor: usize,
-        problems: &mut Problems,
-    ) -> Result<(), Problem> {
+    fn complete(&mut self, node: Node, anchor: usize) -> Option<()> {
         if anchor != 0 {
             let (nodes, depth) = (node.count(), node.depth());
             // What is kept for aliases counts too, or nested anchors would multiply for free.
@@ -230,12 +234,16 @@ impl<'t> Builder<'t> {
             None => self.root = Some(node),
             Some(Items::Sequence(items)) => items.push(node),
             Some(Items::Mapping { entries, first_use, key }) => match key.take() {
-                None => *key = Some(usable_key(node, first_use, problems)),
-                Some(Some(key)) => entries.push(Entry { key, value: node }),
+                None => *key = Some(usable_key(node, first_use, self.problems)),
+                Some(Some(key)) => {
+                    // A value that is not there is best pointed at by its key.
+                    let span = if node.span.range().is_empty() { key.span } else { node.span };
+                    entries.push(Entry { key, value: Node { span, ..node } });
+                }
                 Some(None) => {}
             },
         }
-        Ok(())
+        Some(())
     }
 
     /// Leaves the line break out of the span of a text block, which the library counts in.

@@ -15,8 +15,17 @@ const fn keys(of: &'static str, names: &'static [&'static str]) -> Keys {
 pub(crate) static DOCUMENT: Keys = keys(
     "a scenario",
     &[
-        "natbed", "name", "description", "internet", "lans", "hosts", "sessions", "events", "horizon",
-        "seeds", "matrix",
+        "natbed",
+        "name",
+        "description",
+        "internet",
+        "lans",
+        "hosts",
+        "sessions",
+        "events",
+        "horizon",
+        "seeds",
+        "matrix",
     ],
 );
 pub(crate) static INTERNET: Keys = keys("the Internet", &["delay"]);
@@ -64,14 +73,59 @@ pub(crate) static EXPECT: Keys = keys(
     &["path", "connect_within", "states", "final_state", "loss", "rtt_p50", "rtt_p95"],
 );
 pub(crate) static AT_MOST: Keys = keys("a bound", &["at_most"]);
-pub(crate) static EVENT: Keys = keys(
-    "an event",
-    &["at", "link_down", "link_up", "server_stop", "server_start", "nat_flush"],
-);
+pub(crate) static EVENT: Keys =
+    keys("an event", &["at", "link_down", "link_up", "server_stop", "server_start", "nat_flush"]);
 
 /// Every key table, for the test that holds them against the reference.
 #[cfg(test)]
 pub(crate) static ALL: &[&Keys] = &[
-    &DOCUMENT, &INTERNET, &LAN, &LINK, &GATEWAY, &FORWARD, &NAT, &FIREWALL, &POLICY, &RULE, &HOST,
-    &SERVE, &STUN, &TURN, &SESSION, &DISCOVERY, &RENDEZVOUS, &LOAD, &ECHO, &EXPECT, &AT_MOST, &EVENT,
+    &DOCUMENT,
+    &INTERNET,
+    &LAN,
+    &LINK,
+    &GATEWAY,
+    &FORWARD,
+    &NAT,
+    &FIREWALL,
+    &POLICY,
+    &RULE,
+    &HOST,
+    &SERVE,
+    &STUN,
+    &TURN,
+    &SESSION,
+    &DISCOVERY,
+    &RENDEZVOUS,
+    &LOAD,
+    &ECHO,
+    &EXPECT,
+    &AT_MOST,
+    &EVENT,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn every_key_stands_in_the_reference() {
+        let reference = include_str!("../../LANGUAGE.md");
+        for keys in ALL {
+            for key in keys.names {
+                // In code, be it alone or with what it takes, like `turn` or `rendezvous: { delay }`.
+                let is_listed = reference.split('`').skip(1).step_by(2).any(|code| {
+                    code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|w| w == *key)
+                });
+                assert!(is_listed, "LANGUAGE.md does not list `{key}` of {}", keys.of);
+            }
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_reference_are_right() {
+        let reference = include_str!("../../LANGUAGE.md");
+        let example = reference.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+        let source = crate::Source { name: "LANGUAGE.md".to_owned(), text: example.to_owned() };
+        crate::load(source).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    }
+}

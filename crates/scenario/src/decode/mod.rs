@@ -32,7 +32,7 @@ impl<'t> Fields<'t> {
         problems: &mut Problems,
     ) -> Option<Self> {
         let Value::Mapping(entries) = &node.value else {
-            problems.expected(node, &format!("{}: a mapping", keys.of));
+            problems.expected(node, &format!("a mapping for {}", keys.of));
             return None;
         };
         for entry in entries {
@@ -106,7 +106,7 @@ pub(crate) fn entries<'t>(
     problems: &mut Problems,
 ) -> Option<&'t [Entry]> {
     let Value::Mapping(entries) = &node.value else {
-        problems.expected(node, &format!("{what} by name: a mapping"));
+        problems.expected(node, &format!("a mapping for {what} by name"));
         return None;
     };
     Some(at_most(entries, limit, what, |entry| entry.key.span, problems))
@@ -122,7 +122,7 @@ pub(crate) fn at_most<'t, T>(
 ) -> &'t [T] {
     let Some(first_extra) = items.get(limit) else { return items };
     problems.push(
-        Problem::new(span(first_extra), format!("a scenario has at most {limit} {what}"))
+        Problem::new(span(first_extra), format!("there may be at most {limit} {what}"))
             .label(format!("there are {}", items.len())),
     );
     &items[..limit]

@@ -30,8 +30,7 @@ where
     } else {
         return Some(quantity);
     };
-    problems
-        .push(Problem::new(node.span, problem).label(format!("expected {least} to {most}")));
+    problems.push(Problem::new(node.span, problem).label(format!("expected {least} to {most}")));
     None
 }
 

@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use natbed_nat::{Action, Filtering, Hairpin, Mapping, PortAllocation, profile};
 use natbed_scenario::{
-    Attachment, Discovery, Document, ExpectedPath, HostIndex, LanIndex, Link, Load, Path, SeedRange,
-    Source, Stack, load,
+    Attachment, Discovery, Document, ExpectedPath, HostIndex, LanIndex, Link, Load, Path,
+    SeedRange, Source, Stack, load,
 };
 use natbed_units::{ByteCount, Rate, SimDuration};
 
 fn document() -> Document {
-    let text = include_str!("scenarios/two-homes.yaml");
+    let text = include_str!("two-homes.yaml");
     let source = Source { name: "two-homes.yaml".to_owned(), text: text.to_owned() };
     load(source).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
+    text.parse().expect("the addresses of this test are valid")
 }
 
 #[test]
@@ -123,11 +123,7 @@ fn the_session_says_who_connects_how_and_what_for() {
     assert_eq!(session.start, [SimDuration::ZERO, SimDuration::from_millis(500)]);
     assert_eq!(
         session.load,
-        Load::Echo {
-            count: 20,
-            interval: SimDuration::from_millis(20),
-            size: ByteCount::new(160)
-        }
+        Load::Echo { count: 20, interval: SimDuration::from_millis(20), size: ByteCount::new(160) }
     );
     assert_eq!(session.hold, SimDuration::ZERO);
     let expect = session.expect.as_ref().unwrap();
