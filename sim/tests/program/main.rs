@@ -1,0 +1,15 @@
+//! The program `natbed`, run as its user runs it: one file for each behaviour.
+#![allow(clippy::unwrap_used)] // a test
+
+mod bad_input;
+mod captures;
+mod default_matrix;
+mod design_example;
+mod determinism;
+mod exit_codes;
+mod expectations;
+mod interrupt;
+mod large_matrix;
+mod machine_forms;
+mod support;
+mod trace_hashes;
