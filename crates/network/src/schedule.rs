@@ -1,9 +1,8 @@
 //! The event queue: what happens next, by (time, sequence).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+use std::cmp::Ordering;
 
+use dary_heap::{PeekMut, QuaternaryHeap};
 use natbed_units::SimTime;
 
 use crate::id::{HostId, PipeId, RouterId};
@@ -19,13 +18,44 @@ pub(crate) enum Due {
     HostFirewall(HostId),
 }
 
+/// An event; a greater one comes earlier, because heaps give out the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Event {
+    at: SimTime,
+    sequence: u64,
+    due: Due,
+}
+
+impl Event {
+    /// Time and sequence in one number, which compares in one step.
+    #[inline]
+    fn key(&self) -> u128 {
+        u128::from(self.at.as_nanos()) << 64 | u128::from(self.sequence)
+    }
+}
+
+impl Ord for Event {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Event {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Pending events in a heap.
 ///
-/// Packets wait in the FIFO of their pipe and only the head of each pipe stands
-/// here, so the heap is as large as the number of busy pipes, not of packets.
+/// Packets wait in the FIFO of their pipe and only the head of each pipe stands here, so the heap
+/// is as large as the number of busy pipes, not of packets. Four children to a node: with many
+/// busy pipes the way through the heap touches half as many cache lines.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    heap: BinaryHeap<Reverse<(SimTime, u64, Due)>>,
+    heap: QuaternaryHeap<Event>,
     sequence: u64,
 }
 
@@ -39,21 +69,19 @@ impl Schedule {
 
     #[inline]
     pub(crate) fn push(&mut self, at: SimTime, sequence: u64, due: Due) {
-        self.heap.push(Reverse((at, sequence, due)));
+        self.heap.push(Event { at, sequence, due });
     }
 
     #[inline]
     pub(crate) fn next_time(&self) -> Option<SimTime> {
-        self.heap.peek().map(|Reverse((at, _, _))| *at)
+        self.heap.peek().map(|event| event.at)
     }
 
     /// Returns the next event at or before `limit`; it stays queued until [`Schedule::finish`].
     #[inline]
     pub(crate) fn peek(&self, limit: SimTime) -> Option<(SimTime, Due)> {
-        match self.heap.peek() {
-            Some(Reverse((at, _, due))) if *at <= limit => Some((*at, *due)),
-            _ => None,
-        }
+        let event = self.heap.peek().filter(|event| event.at <= limit)?;
+        Some((event.at, event.due))
     }
 
     /// Takes the event just peeked off the queue, or moves it to its successor in one step.
@@ -61,10 +89,7 @@ impl Schedule {
     pub(crate) fn finish(&mut self, successor: Option<(SimTime, u64)>) {
         if let Some(mut top) = self.heap.peek_mut() {
             match successor {
-                Some((at, sequence)) => {
-                    top.0.0 = at;
-                    top.0.1 = sequence;
-                }
+                Some((at, sequence)) => (top.at, top.sequence) = (at, sequence),
                 None => {
                     PeekMut::pop(top);
                 }

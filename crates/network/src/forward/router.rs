@@ -1,6 +1,6 @@
 //! Gateways: firewall, NAT and hop count, outward and inward.
 
-use natbed_nat::Outbound;
+use natbed_nat::{Firewall, Nat, Outbound};
 use natbed_packet::DropReason;
 use natbed_units::SimTime;
 
@@ -25,11 +25,11 @@ impl<O: Observer> Network<O> {
         if packet.ttl <= 1 {
             return Next::Lost(DropReason::TtlExceeded);
         }
-        if let Some(firewall) = &mut router.firewall {
-            if let Err(reason) = firewall.outbound(now, packet) {
-                self.arm_router(id);
-                return Next::Lost(reason);
-            }
+        if let Some(firewall) = &mut router.firewall
+            && let Err(reason) = firewall.outbound(now, packet)
+        {
+            self.arm_router(id);
+            return Next::Lost(reason);
         }
         packet.ttl -= 1;
         let next = match &mut router.nat {
@@ -128,8 +128,8 @@ impl<O: Observer> Network<O> {
     #[inline]
     fn arm_router(&mut self, id: RouterId) {
         let router = &mut self.routers[id.index()];
-        let nat = router.nat.as_ref().and_then(|nat| nat.poll_timeout());
-        let firewall = router.firewall.as_ref().and_then(|firewall| firewall.poll_timeout());
+        let nat = router.nat.as_ref().and_then(Nat::poll_timeout);
+        let firewall = router.firewall.as_ref().and_then(Firewall::poll_timeout);
         let next = match (nat, firewall) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -1,5 +1,8 @@
 //! What a user of the network can see, one file for each behaviour.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod capture;
+mod counters;
 mod expiry;
 mod firewall;
 mod hairpin;
@@ -7,12 +10,18 @@ mod icmp;
 mod internet;
 mod isolation;
 mod lan;
+mod lifecycle;
 mod limits;
 mod links;
 mod nested;
 mod outages;
+mod pcapng;
+mod random;
 mod refusals;
 mod routed;
 mod topology;
+mod trace_hash;
+mod tshark;
 mod wan_input;
+mod witness;
 mod world;

@@ -4,7 +4,7 @@ use natbed_network::{Attachment, HostId, LanId};
 use natbed_packet::DropReason;
 use natbed_units::SimDuration;
 
-use crate::world::{World, delays, echo_reply, echo_request, ep, gateway, ms, syn, udp};
+use crate::world::{Arrival, World, delays, echo_reply, echo_request, ep, gateway, ms, syn, udp};
 
 /// Host `alice` behind `depth` NATs, the outermost with the address 198.51.100.1, and the LANs
 /// from hers outward.
@@ -73,7 +73,7 @@ fn two_hosts_of_one_port_get_two_ports_outside() {
     let other = world.lan_host("other", lans[0], "10.1.0.10");
     world.datagram(alice, 5000, "203.0.113.10:3478");
     world.datagram(other, 5000, "203.0.113.10:3478");
-    let sources: Vec<_> = world.settle().iter().map(|arrival| arrival.source()).collect();
+    let sources: Vec<_> = world.settle().iter().map(Arrival::source).collect();
     assert_eq!(sources[0], ep("198.51.100.1:5000"));
     assert_ne!(sources[1], sources[0]);
     for source in sources {
