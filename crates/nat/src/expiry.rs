@@ -156,6 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn stale_wakeups_go_away() {
+        let mut slab = ExpiringSlab::new(8);
+        let id = slab.insert('a', at(10));
+        for now in 1..1000 {
+            assert_eq!(slab.pop_expired(at(now)), None);
+            slab.renew(id, |_| Some(at(now + 1)));
+            slab.renew(id, |_| Some(at(now + 10)));
+            assert!(slab.wakeups.len() <= 11, "{} wake-ups for one entry", slab.wakeups.len());
+        }
+    }
+
+    #[test]
     fn a_stale_wakeup_does_not_end_the_next_tenant_of_its_slot() {
         let mut slab = ExpiringSlab::new(1);
         let first = slab.insert("first", at(100));

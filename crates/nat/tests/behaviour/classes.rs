@@ -2,7 +2,7 @@
 
 use natbed_nat::{Filtering, Mapping, NatConfig, PortAllocation};
 
-use crate::lab::{Lab, ep};
+use crate::lab::{Lab, ep, secs};
 
 const CLIENT: &str = "192.168.1.10:5000";
 const OTHER: &str = "192.168.1.11:5000";
@@ -136,4 +136,29 @@ fn a_stranger_that_was_let_in_is_answered_by_the_mapping_of_its_own_address() {
         assert_eq!(lab.port(CLIENT, "203.0.113.2:9") == port, from_the_same, "{mapping}");
         assert_eq!(lab.back("203.0.113.2:9", port), Ok(ep(CLIENT)), "the way in stays open");
     }
+}
+
+#[test]
+fn the_way_in_of_a_stranger_never_disturbs_the_way_out_to_it() {
+    let mapping = Mapping::AddressAndPortDependent;
+    let filtering = Filtering::EndpointIndependent;
+    let mut lab = Lab::new(NatConfig { mapping, filtering, ..NatConfig::default() });
+    let way_in = lab.port(CLIENT, "203.0.113.1:3478");
+    assert_eq!(lab.back("203.0.113.2:9", way_in), Ok(ep(CLIENT)));
+    let way_out = lab.port(CLIENT, "203.0.113.2:9");
+    for _ in 0..3 {
+        // The way in ends meanwhile.
+        lab.wait(secs(200));
+        assert_eq!(lab.port(CLIENT, "203.0.113.2:9"), way_out);
+    }
+
+    let ports = PortAllocation::PreserveWithOverload;
+    let mut lab = Lab::new(NatConfig { filtering, ports, ..NatConfig::default() });
+    assert_eq!(lab.port(CLIENT, "203.0.113.1:1"), 5000);
+    assert_eq!(lab.port(OTHER, "203.0.113.1:2"), 5000);
+    let way_out = lab.port(CLIENT, "203.0.113.1:2");
+    assert_ne!(way_out, 5000);
+    assert_eq!(lab.port(CLIENT, "203.0.113.1:3"), way_out);
+    assert_eq!(lab.back("203.0.113.1:3", 5000), Ok(ep(CLIENT)));
+    assert_eq!(lab.port(CLIENT, "203.0.113.1:3"), way_out);
 }

@@ -70,7 +70,9 @@ fn what_nobody_took_is_dropped_as_it_would_be_from_outside() {
     assert_eq!(send(&mut lab, A, nowhere), Err(DropReason::NoMapping));
     // Pings name no port to map back.
     let mut ping = echo_request("192.168.1.10", EXTERNAL, 7);
+    let flows = lab.nat.flow_count();
     assert_eq!(lab.send(&mut ping), Err(DropReason::NoMapping));
+    assert_eq!(lab.nat.flow_count(), flows);
 }
 
 #[test]

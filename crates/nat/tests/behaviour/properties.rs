@@ -188,12 +188,9 @@ impl Run {
                 self.outbound(udp(*host, target));
             }
             Step::Error(n, kind) => {
-                let Some((about, went_out)) = self.passed.get(n % self.passed.len().max(1)) else {
-                    return None;
-                };
-                let (about, went_out) = (about.clone(), *went_out);
-                if let Some(error) = Packet::icmp_error(about.destination, *kind, &about) {
-                    if went_out {
+                let (about, went_out) = self.passed.get(n % self.passed.len().max(1))?;
+                if let Some(error) = Packet::icmp_error(about.destination, *kind, about) {
+                    if *went_out {
                         self.inbound(error);
                     } else {
                         self.outbound(error);

@@ -1,6 +1,6 @@
 //! RFC 5508: ICMP queries and errors.
 
-use natbed_nat::{NatConfig, Outbound};
+use natbed_nat::{Filtering, NatConfig, Outbound, PortAllocation};
 use natbed_packet::{DropReason, Endpoint, IcmpErrorKind, Packet};
 
 use crate::lab::{EXTERNAL, Lab, echo_reply, echo_request, ep, error, ip, quoted, secs, udp};
@@ -129,6 +129,25 @@ fn req_5508_5_an_error_from_inside_about_an_unknown_flow_is_dropped() {
     let before = unknown.clone();
     assert_eq!(lab.send(&mut unknown), Err(DropReason::IcmpErrorUnknownFlow));
     assert_eq!(unknown, before, "a dropped packet is left as it was");
+}
+
+#[test]
+fn req_5508_5_a_shared_port_is_not_mistaken_for_ones_own() {
+    // Without flows of strangers only the mapping tells, and strangers reach the first client.
+    let config = NatConfig {
+        filtering: Filtering::EndpointIndependent,
+        ports: PortAllocation::PreserveWithOverload,
+        refresh_inbound: false,
+        ..NatConfig::default()
+    };
+    let mut lab = Lab::new(config);
+    let other = "192.168.1.11:5000";
+    assert_eq!(lab.port(HOST, SERVER), 5000);
+    assert_eq!(lab.port(other, "203.0.113.9:9"), 5000);
+    assert_eq!(lab.back("203.0.113.2:9", 5000), Ok(ep(HOST)));
+    lab.send(&mut error("192.168.1.10", PORT, ep("203.0.113.2:9"), ep(HOST))).unwrap();
+    let mut invented = error("192.168.1.11", PORT, ep("203.0.113.2:9"), ep(other));
+    assert_eq!(lab.send(&mut invented), Err(DropReason::IcmpErrorUnknownFlow));
 }
 
 #[test]
