@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Waker;
 
 use bytes::Bytes;
 use natbed_network::{Delivery, HostId};
-use natbed_packet::{Body, DropReason, Endpoint};
+use natbed_packet::{Body, Endpoint};
 use natbed_units::{LookupMap, Seed, SimRng};
 
 use crate::report::Limits;
@@ -30,8 +31,8 @@ pub struct Datagram {
 pub(crate) struct Sockets {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// By host and local endpoint, whose address may be the unspecified one.
-    bound: LookupMap<(HostId, Endpoint), u32>,
+    /// Which slot has the socket that is bound there.
+    bound: LookupMap<BoundAt, u32>,
     hosts: BTreeMap<HostId, HostSockets>,
     datagrams_max: usize,
     bytes_max: usize,
@@ -128,7 +129,7 @@ impl Sockets {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.bound.insert((host, local), slot);
+        self.bound.insert(BoundAt::new(host, local.ip, local.port), slot);
         let entry = &mut self.slots[slot as usize];
         entry.socket = Some(Socket {
             host,
@@ -142,7 +143,7 @@ impl Sockets {
 
     /// Says whether no socket of the host would share a port with `local`.
     fn is_free(&self, host: HostId, local: Endpoint) -> bool {
-        let is_bound = |ip| self.bound.contains_key(&(host, Endpoint::new(ip, local.port)));
+        let is_bound = |ip| self.bound.contains_key(&BoundAt::new(host, ip, local.port));
         if local.ip.is_unspecified() {
             let mut same_version =
                 self.addresses(host).iter().filter(|ip| ip.is_ipv4() == local.ip.is_ipv4());
@@ -172,7 +173,8 @@ impl Sockets {
         let socket = slot.socket.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.slot);
-        self.bound.remove(&(socket.host, socket.local));
+        let Socket { host, local, .. } = socket;
+        self.bound.remove(&BoundAt::new(host, local.ip, local.port));
         Some(ClosedSocket { readers: socket.readers, _queue: socket.queue })
     }
 
@@ -211,31 +213,64 @@ impl Sockets {
 
     /// Puts a UDP packet into the socket it is for; its readers are added to `wakers`.
     ///
-    /// Returns the packet if no socket takes it, with the reason if it was one that could not.
+    /// The payload is taken out of the packet only if the answer is [`Receipt::Taken`].
     #[inline]
-    #[allow(clippy::result_large_err)] // the packet goes on by value
-    pub(crate) fn deliver(
-        &mut self,
-        delivery: Delivery,
-        wakers: &mut Vec<Waker>,
-    ) -> Result<(), (Delivery, Option<DropReason>)> {
-        let Body::Udp(udp) = &delivery.packet.body else { return Err((delivery, None)) };
-        let local = Endpoint::new(delivery.packet.destination, udp.destination_port);
-        let any = Endpoint::new(unspecified_like(local.ip), local.port);
+    pub(crate) fn deliver(&mut self, delivery: &mut Delivery, wakers: &mut Vec<Waker>) -> Receipt {
         let host = delivery.host;
-        let bound = self.bound.get(&(host, local)).or_else(|| self.bound.get(&(host, any)));
+        let packet = &mut delivery.packet;
+        let Body::Udp(udp) = &mut packet.body else { return Receipt::NoSocket };
+        let (ip, port) = (packet.destination, udp.destination_port);
+        let bound = self.bound.get(&BoundAt::new(host, ip, port));
+        let bound = bound.or_else(|| self.bound.get(&BoundAt::any(host, ip, port)));
         let socket = bound.and_then(|slot| self.slots[*slot as usize].socket.as_mut());
-        let Some(socket) = socket else { return Err((delivery, None)) };
+        let Some(socket) = socket else { return Receipt::NoSocket };
         let bytes = socket.queued_bytes + udp.payload.len();
         if socket.queue.len() >= self.datagrams_max || bytes > self.bytes_max {
-            return Err((delivery, Some(DropReason::SocketBufferFull)));
+            return Receipt::Full;
         }
-        let remote = Endpoint::new(delivery.packet.source, udp.source_port);
-        let Body::Udp(udp) = delivery.packet.body else { return Ok(()) };
         socket.queued_bytes = bytes;
-        socket.queue.push_back(Datagram { local, remote, payload: udp.payload });
+        socket.queue.push_back(Datagram {
+            local: Endpoint::new(ip, port),
+            remote: Endpoint::new(packet.source, udp.source_port),
+            payload: mem::take(&mut udp.payload),
+        });
         wakers.append(&mut socket.readers);
-        Ok(())
+        Receipt::Taken
+    }
+}
+
+/// What became of a packet that was offered to the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// A socket has it.
+    Taken,
+    /// The buffer of its socket is full.
+    Full,
+    /// No socket is bound there.
+    NoSocket,
+}
+
+/// Where a socket is bound, in the few integers that are quick to hash and compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct BoundAt {
+    host_and_port: u64,
+    ip: u128,
+}
+
+impl BoundAt {
+    #[inline]
+    fn new(host: HostId, ip: IpAddr, port: u16) -> Self {
+        let ip = match ip {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()) | 0xffff_0000_0000,
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        Self { host_and_port: (host.index() as u64) << 16 | u64::from(port), ip }
+    }
+
+    /// The place of a socket that hears all addresses of the version of `ip`.
+    #[inline]
+    fn any(host: HostId, ip: IpAddr, port: u16) -> Self {
+        Self::new(host, unspecified_like(ip), port)
     }
 }
 

@@ -79,6 +79,17 @@ struct ProcessSlot {
     armed: SimTime,
 }
 
+impl ProcessSlot {
+    /// Starts the process unless it has been.
+    #[inline]
+    fn start(&mut self, now: SimTime) {
+        if !self.is_started {
+            self.is_started = true;
+            self.process.start(now);
+        }
+    }
+}
+
 impl<O: Observer> World<O> {
     /// Makes a world of `network`; `seed` is the run's, from which ephemeral ports are drawn.
     #[must_use]
@@ -194,8 +205,11 @@ impl<O: Observer> World<O> {
         let Some(Taker::Process(slot)) = &mut self.hosts.get_mut(host.index())?.taker else {
             return None;
         };
-        let process = (&mut *slot.process as &mut dyn Any).downcast_mut()?;
-        let result = f(process, now);
+        if !(&*slot.process as &dyn Any).is::<P>() {
+            return None;
+        }
+        slot.start(now);
+        let result = f((&mut *slot.process as &mut dyn Any).downcast_mut()?, now);
         self.pump(host);
         Some(result)
     }

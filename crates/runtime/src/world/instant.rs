@@ -14,6 +14,7 @@ use crate::clock::AsyncClock;
 use crate::report::RunEnd;
 use crate::shared::Shared;
 use crate::simulated;
+use crate::sockets::Receipt;
 
 /// The steps that [`World::run`] and the driver of async code share.
 impl<O: Observer> World<O> {
@@ -191,10 +192,8 @@ impl<O: Observer> World<O> {
                 continue;
             }
             slot.armed = SimTime::MAX;
-            if !slot.is_started {
-                slot.is_started = true;
-                slot.process.start(now);
-            } else if slot.process.poll_timeout().is_some_and(|due| due <= now) {
+            slot.start(now);
+            if slot.process.poll_timeout().is_some_and(|due| due <= now) {
                 slot.process.handle_timeout(now);
             }
             self.events += 1;
@@ -241,15 +240,19 @@ impl<O: Observer> World<O> {
         self.wakers.drain(..).for_each(Waker::wake);
     }
 
+    #[inline]
     fn deliver(&mut self, mut delivery: Delivery) {
         let (now, host) = (self.now, delivery.host);
         let slot = self.hosts.get_mut(host.index());
         if slot.as_ref().is_some_and(|slot| slot.has_sockets) {
-            let result = self.shared.lock().sockets.deliver(delivery, &mut self.wakers);
-            match result {
-                Ok(()) => return,
-                Err((refused, Some(reason))) => return self.network.reject(now, refused, reason),
-                Err((other, None)) => delivery = other,
+            let mut state = self.shared.lock();
+            match state.sockets.deliver(&mut delivery, &mut self.wakers) {
+                Receipt::Taken => return,
+                Receipt::Full => {
+                    drop(state);
+                    return self.network.reject(now, delivery, DropReason::SocketBufferFull);
+                }
+                Receipt::NoSocket => {}
             }
         }
         match slot.and_then(|slot| slot.taker.as_mut()) {
@@ -262,12 +265,13 @@ impl<O: Observer> World<O> {
                     self.network.reject(now, delivery, reason);
                 }
             }
-            Some(Taker::Process(slot)) => match &delivery.packet.body {
+            Some(Taker::Process(slot)) => match &mut delivery.packet.body {
                 Body::Udp(udp) if slot.process.accepts(udp.destination_port) => {
                     let local = Endpoint::new(delivery.packet.destination, udp.destination_port);
                     let remote = Endpoint::new(delivery.packet.source, udp.source_port);
-                    let Body::Udp(udp) = delivery.packet.body else { return };
-                    slot.process.handle_datagram(now, local, remote, udp.payload);
+                    let payload = mem::take(&mut udp.payload);
+                    slot.start(now);
+                    slot.process.handle_datagram(now, local, remote, payload);
                     self.pump(host);
                 }
                 _ => self.refuse(delivery),
