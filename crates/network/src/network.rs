@@ -56,7 +56,7 @@ pub struct Network<O = ()> {
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) schedule: Schedule,
     slab: Slab,
-    deliveries: VecDeque<Delivery>,
+    deliveries: VecDeque<(HostId, Slot)>,
     packets_made: u64,
     events: u64,
 }
@@ -110,7 +110,9 @@ impl<O: Observer> Network<O> {
     #[must_use = "a delivery that is not handled is a packet lost without a reason"]
     #[inline]
     pub fn poll_delivery(&mut self) -> Option<Delivery> {
-        self.deliveries.pop_front()
+        let (host, slot) = self.deliveries.pop_front()?;
+        let InFlight { packet, id, origin, .. } = self.slab.remove(slot);
+        Some(Delivery { host, packet, id, origin })
     }
 
     /// Gives back a delivery that its host could not take: no socket, or a full buffer.
@@ -172,7 +174,7 @@ impl<O: Observer> Network<O> {
     /// Returns the number of packets on their way.
     #[must_use]
     pub fn packets_in_flight(&self) -> usize {
-        self.slab.len()
+        self.slab.len() - self.deliveries.len()
     }
 
     /// Returns the observer.
@@ -397,8 +399,7 @@ impl<O: Observer> Network<O> {
     /// Hands a packet to its host.
     pub(crate) fn hand_over(&mut self, now: SimTime, slot: Slot, host: HostId) {
         self.observe(now, slot, Step::Delivered(host));
-        let InFlight { packet, id, origin, .. } = self.slab.remove(slot);
-        self.deliveries.push_back(Delivery { host, packet, id, origin });
+        self.deliveries.push_back((host, slot));
     }
 
     /// Drops a packet, and sends the ICMP error that the place sends for the reason.

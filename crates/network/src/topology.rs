@@ -7,7 +7,7 @@ use natbed_nat::{Firewall, FirewallConfig, Nat, NatConfig, NatConfigError};
 use natbed_units::{SimDuration, SimTime};
 use thiserror::Error;
 
-use crate::address::RouteTable;
+use crate::address::{Prefix, RouteTable};
 use crate::id::{HostId, LanId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::observer::Observer;
@@ -148,6 +148,7 @@ pub(crate) struct Core {
 pub(crate) struct Lan {
     pub(crate) name: Box<str>,
     pub(crate) subnet: IpNet,
+    pub(crate) prefix: Prefix,
     pub(crate) isolate: bool,
     /// The inside link of its gateway.
     pub(crate) gateway: Option<LinkId>,
@@ -200,6 +201,7 @@ impl<O: Observer> Network<O> {
         self.lans.push(Lan {
             name: config.name.into(),
             subnet: config.subnet,
+            prefix: Prefix::new(config.subnet),
             isolate: config.isolate,
             gateway: None,
             gateway_router: None,

@@ -103,7 +103,7 @@ impl<O: Observer> Network<O> {
         let lan = &self.lans[router.lan.index()];
         if destination == router.outside {
             Err(DropReason::RouterClosed)
-        } else if lan.subnet.contains(&destination) || lan.members.lookup(destination).is_some() {
+        } else if lan.prefix.contains(destination) || lan.members.lookup(destination).is_some() {
             Ok(())
         } else {
             Err(DropReason::NoRoute)

@@ -15,17 +15,21 @@ impl<O: Observer> Network<O> {
     pub(crate) fn cross_lan(&mut self, slot: Slot, lan: LanId, from: LinkId) -> Next {
         let destination = self.packet(slot).destination;
         let lan = &self.lans[lan.index()];
-        match lan.members.lookup(destination) {
+        // Members' own addresses are all of the LAN's subnet, routed subnets all outside of it.
+        let is_neighbour = lan.prefix.contains(destination);
+        let member = if is_neighbour {
+            lan.members.lookup_address(destination)
+        } else {
+            lan.members.lookup_prefix(destination).or(lan.gateway)
+        };
+        match member {
             Some(to) if to == from => Next::Lost(DropReason::NoRoute),
             Some(to) if lan.isolate && lan.gateway != Some(from) && lan.gateway != Some(to) => {
                 Next::Lost(DropReason::ClientIsolation)
             }
             Some(to) => Next::Into(to.down()),
-            None if lan.subnet.contains(&destination) => Next::Lost(DropReason::NoSuchAddress),
-            None => match lan.gateway {
-                Some(gateway) if gateway != from => Next::Into(gateway.down()),
-                _ => Next::Lost(DropReason::NoRoute),
-            },
+            None if is_neighbour => Next::Lost(DropReason::NoSuchAddress),
+            None => Next::Lost(DropReason::NoRoute),
         }
     }
 
