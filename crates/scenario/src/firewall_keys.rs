@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use natbed_nat::{Action, FirewallConfig, Policy, Rule};
-use natbed_packet::Protocol;
 
 use crate::decode::{Fields, digits, keys, list, network, text, timer, word};
 use crate::problem::{Problem, Problems};

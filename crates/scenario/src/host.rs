@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use natbed_nat::FirewallConfig;
 
-use crate::decode::{Fields, address, entries, keys, name, text};
+use crate::decode::{Fields, address, check_name, entries, keys, text};
 use crate::firewall_keys;
 use crate::lan::link;
 use crate::limits::{MAX_HOSTS, MAX_NAME_CHARS, MAX_USERS};
@@ -33,7 +33,7 @@ pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Vec<HostK
 }
 
 fn host<'t>(entry: &'t Entry, problems: &mut Problems) -> HostKeys<'t> {
-    let _reported = name(entry.name(), "a host", problems);
+    check_name(entry.name(), "a host", problems);
     let fields = Fields::open(&entry.value, entry.key.span, &keys::HOST, problems);
     let mut host = HostKeys {
         name: entry.name(),

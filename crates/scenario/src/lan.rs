@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use natbed_nat::FirewallConfig;
-use natbed_packet::Protocol;
 
 use crate::decode::{
-    Fields, address, boolean, digits, entries, keys, list, name, network, number, text, word,
+    Fields, address, boolean, check_name, digits, entries, keys, list, network, number, text, word,
 };
 use crate::firewall_keys;
 use crate::limits::MAX_LANS;
@@ -51,7 +50,7 @@ pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Vec<LanKe
 }
 
 fn lan<'t>(entry: &'t Entry, problems: &mut Problems) -> LanKeys<'t> {
-    let _reported = name(entry.name(), "a LAN", problems);
+    check_name(entry.name(), "a LAN", problems);
     let fields = Fields::open(&entry.value, entry.key.span, &keys::LAN, problems);
     let mut lan = LanKeys {
         name: entry.name(),

@@ -2,6 +2,7 @@
 //! reports all that is wrong on the way.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use natbed_nat::Forward;
 use natbed_units::SimDuration;
@@ -233,7 +234,7 @@ impl<'t> Written<'t> {
         target: Located<&str>,
         addresses: &Addresses,
         problems: &mut Problems,
-    ) -> Option<std::net::IpAddr> {
+    ) -> Option<IpAddr> {
         let lan = &self.lans[at];
         let (address, is_here) = match target.value.parse() {
             Ok(address) => (Some(address), lan.subnet?.value.contains(&address)),

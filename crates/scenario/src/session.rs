@@ -3,8 +3,8 @@
 use natbed_units::{ByteCount, SimDuration};
 
 use crate::decode::{
-    Fields, at_most, choice, delay, entries, keys, list, name, number, quantity, span_of_run, text,
-    word,
+    Fields, at_most, check_name, choice, delay, entries, keys, list, number, quantity, span_of_run,
+    text, word,
 };
 use crate::expect::{self, ExpectKeys};
 use crate::limits::{MAX_DELAY, MAX_ECHO, MAX_ECHOES, MAX_SERVERS, MAX_SESSIONS, MIN_ECHO};
@@ -45,7 +45,7 @@ pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Vec<Sessi
 }
 
 fn session<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<SessionKeys<'t>> {
-    let _reported = name(entry.name(), "a session", problems);
+    check_name(entry.name(), "a session", problems);
     let fields = Fields::open(&entry.value, entry.key.span, &keys::SESSION, problems)?;
     Some(SessionKeys {
         name: entry.name(),

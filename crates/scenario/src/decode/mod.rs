@@ -10,7 +10,7 @@ mod scalar;
 
 pub(crate) use keys::Keys;
 pub(crate) use quantity::{delay, queue, rate, span_of_run, timer, timer_or_zero};
-pub(crate) use scalar::{address, boolean, digits, name, network, number, parse, text, word};
+pub(crate) use scalar::{address, boolean, check_name, digits, network, number, parse, text, word};
 
 use crate::problem::{Problem, Problems};
 use crate::tree::{Entry, Node, Span, Value};

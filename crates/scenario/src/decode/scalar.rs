@@ -26,19 +26,15 @@ pub(crate) fn text<'t>(
     }
 }
 
-/// A name that the user gave to a thing, or that refers to one.
-pub(crate) fn name<'t>(
-    named: Located<&'t str>,
-    what: &str,
-    problems: &mut Problems,
-) -> Option<Located<&'t str>> {
-    let text = named.value;
+/// Reports a name for `what`, with its article, that is not one.
+pub(crate) fn check_name(name: Located<&str>, what: &str, problems: &mut Problems) {
+    let text = name.value;
     let fits = text.len() <= MAX_NAME_CHARS
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !fits {
         problems.push(
-            Problem::new(named.span, format!("`{text}` is not a name for {what}"))
+            Problem::new(name.span, format!("`{text}` is not a name for {what}"))
                 .label("not a name")
                 .help(format!(
                     "a name has letters, digits, `-`, `_` and `.`, starts with a letter or digit \
@@ -46,7 +42,6 @@ pub(crate) fn name<'t>(
                 )),
         );
     }
-    fits.then_some(named)
 }
 
 /// A value in its textual form; the error's own words are the message.
