@@ -60,6 +60,8 @@ fn the_first_axis_changes_slowest() {
         ["{mapping: apdm, filtering: eif}", "[b, a]", "b", "77", "5", "without", "late"]
     );
     let cases: Vec<_> = document.cases().map(|case| case.labels).collect();
+    let labels: Vec<_> = (0..document.case_count()).map(|case| document.labels(case)).collect();
+    assert_eq!(cases, labels);
     let mut distinct = cases.clone();
     distinct.sort();
     distinct.dedup();
