@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
-use natbed_nat::{Action, FirewallConfig, Policy, Rule};
+use natbed_nat::{Action, FirewallConfig, Policy, Protocol, Rule};
 
 use crate::decode::{Fields, digits, keys, list, network, text, timer, word};
 use crate::problem::{Problem, Problems};

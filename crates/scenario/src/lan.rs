@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::FirewallConfig;
+use natbed_nat::{FirewallConfig, Protocol};
 
 use crate::decode::{
     Fields, address, boolean, check_name, digits, entries, keys, list, network, number, text, word,
