@@ -35,9 +35,9 @@ pub use config::{
 };
 pub use firewall::Firewall;
 pub use nat::{Nat, Outbound, Translation};
-pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
 /// The protocols that rules and forwards name, re-exported so that configurations need only this crate.
 pub use natbed_packet::Protocol;
+pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
 pub use profile::{Profile, ProfileStatus, profile, profiles};
 pub use validate::NatConfigError;
 pub use words::UnknownWord;

@@ -76,8 +76,8 @@ impl NatClass {
 /// more matters: a member that filters by address, but is itself reached through one mapping only,
 /// keeps its permissions for the endpoint, even if a member further out splits the mapping later.
 /// The scope keeps account of that, and makes the rule exact for chains: it agrees with the engine
-/// for all pairs of chains of up to two NATs, and for all pairs of such chains behind a common NAT
-/// that hairpins with the external source.
+/// for every pair of chains of two NATs, for every chain of three against every NAT, and for every
+/// pair of NATs behind a common one that hairpins with the external source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Composite {
     /// The most dependent mapping and the most restrictive filter.

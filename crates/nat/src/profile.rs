@@ -74,29 +74,29 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
     [
         Profile {
             name: "linux-masquerade",
-            summary: "Linux netfilter masquerade behind a firewall that drops new packets from the \
-                  WAN: the common home router. Keeps the port until two hosts clash.",
+            summary: "Linux netfilter masquerade behind a firewall that drops new packets from \
+                      the WAN: the common home router. Keeps the port until two hosts clash.",
             source: "measured on Linux 6.18 with nftables; nf_nat_core.c get_unique_tuple and \
-                 find_appropriate_src; nf_conntrack_proto_udp.c; nf_conntrack-sysctl",
+                     find_appropriate_src; nf_conntrack_proto_udp.c; nf_conntrack-sysctl",
             status: ProfileStatus::Measured,
             config: linux.clone(),
         },
         Profile {
             name: "linux-masquerade-wan-input-accept",
-            summary: "Linux netfilter masquerade without a WAN firewall: a peer's early packet takes \
-                  the port toward it, and hole punching to that peer fails.",
+            summary: "Linux netfilter masquerade without a WAN firewall: a peer's early packet \
+                      takes the port toward it, and hole punching to that peer fails.",
             source: "measured on Linux 6.18 with nftables: port 40000 became 47185",
             status: ProfileStatus::Measured,
             config: NatConfig { wan_input: WanInput::Accept, ..linux.clone() },
         },
-        // The kernel would give one random port to several flows with different destinations; here a
-        // random port has one flow. No peer can tell, until all 64 512 ports are in use.
+        // The kernel would give one random port to several flows with different destinations; here
+        // a random port has one flow. No peer can tell, until all 64 512 ports are in use.
         Profile {
             name: "linux-masquerade-random",
-            summary: "Linux netfilter masquerade with the flag random or fully-random: another random \
-                  port for every destination.",
+            summary: "Linux netfilter masquerade with the flag random or fully-random: another \
+                      random port for every destination.",
             source: "measured on Linux 6.18 with nftables: 4 destinations, 4 ports; nf_nat_core.c \
-                 NF_NAT_RANGE_PROTO_RANDOM_ALL",
+                     NF_NAT_RANGE_PROTO_RANDOM_ALL",
             status: ProfileStatus::Measured,
             config: NatConfig {
                 mapping: Mapping::AddressAndPortDependent,
@@ -104,14 +104,14 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
                 ..linux.clone()
             },
         },
-        // Preserve: REQ-3 forbids overloading and leaves the rest open; keeping the port also keeps its
-        // class (REQ-3a) and its parity (REQ-4), and RFC 7857 section 9 asks for a random port on
-        // conflict only. Inbound refresh is a MAY of REQ-6a.
+        // Preserve: REQ-3 forbids overloading and leaves the rest open; keeping the port also keeps
+        // its class (REQ-3a) and its parity (REQ-4), and RFC 7857 section 9 asks for a random port
+        // on conflict only. Inbound refresh is a MAY of REQ-6a.
         Profile {
             name: "rfc4787-recommended",
             summary: "A NAT that does what RFC 4787 recommends where transparency matters most.",
             source: "RFC 4787 REQ-1, REQ-3, REQ-5c, REQ-6, REQ-8, REQ-9; RFC 5382 REQ-5; RFC 5508 \
-                 REQ-2; RFC 7857 section 9",
+                     REQ-2; RFC 7857 section 9",
             status: ProfileStatus::Read,
             config: NatConfig {
                 mapping: Mapping::EndpointIndependent,
@@ -126,8 +126,8 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
         },
         Profile {
             name: "rfc6888-cgn",
-            summary: "A carrier NAT as RFC 6888 wants it, without port limits and hold times; real \
-                  ones deviate.",
+            summary: "A carrier NAT as RFC 6888 wants it, without port limits and hold times; \
+                      real ones deviate.",
             source: "RFC 6888 REQ-1, REQ-7, REQ-11, REQ-15; RFC 4787 REQ-5, REQ-5c, REQ-9",
             status: ProfileStatus::Read,
             config: NatConfig {

@@ -231,6 +231,8 @@ impl Nat {
 
     /// Finds or makes the flow of a packet from inside; returns its external port, and whether that
     /// took a new mapping.
+    // Always inlined, like the other finders: the key is then made in registers, from the packet's
+    // fields, and not read back from an endpoint that was just copied.
     #[inline(always)]
     fn external_port(
         &mut self,

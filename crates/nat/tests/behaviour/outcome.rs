@@ -205,6 +205,21 @@ fn the_engine_agrees_with_the_rule_for_every_pair_of_nats_behind_nats() {
 }
 
 #[test]
+fn the_engine_agrees_with_the_rule_for_every_chain_of_three_nats() {
+    for inner in classes() {
+        for middle in classes() {
+            for outer in classes() {
+                for b in classes() {
+                    let a = [inner, middle, outer];
+                    let predicted = composite(&a).direct_with(b.into());
+                    assert_eq!(world(&a, &[b]).connects(), predicted, "{a:?} {b:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_composite_is_not_always_its_class() {
     // The inner NAT's permissions hold for the endpoint, and the outer one lets everybody in: the
     // peer's first check reaches the mapping that was made for the STUN server.
