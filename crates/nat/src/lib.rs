@@ -35,7 +35,7 @@ pub use config::{
 };
 pub use firewall::Firewall;
 pub use nat::{Nat, Outbound, Translation};
-/// The protocols that rules and forwards name, re-exported so that configurations need only this crate.
+/// The protocols that rules and forwards name, so that configurations need only this crate.
 pub use natbed_packet::Protocol;
 pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
 pub use profile::{Profile, ProfileStatus, profile, profiles};

@@ -4,7 +4,7 @@
 //! toward a destination `d`, and `mB(d)` for B's. A direct pair `(x, y)` is valid only if
 //! `x = mA(y)` and `y = mB(x)`, since a response must come from where the request went (RFC 8445
 //! section 7.2.5.2.1), and each agent must come to know the other's endpoint. At first it knows
-//! what the peer's STUN server saw; it learns more only from requests that its own NAT's filter
+//! what the STUN server saw of the peer; it learns more only from requests that its own NAT's filter
 //! lets in. From this follows, for each pair of mapping behaviours:
 //!
 //! - *Both EIM:* what the STUN server saw is right for everybody, and each side's own checks open
@@ -16,8 +16,8 @@
 //! - *ADM and ADM, ADM and APDM:* neither knows the mapping the other uses toward it. The first
 //!   check must therefore pass on a mapping made for the STUN server, which takes a side with EIF
 //!   (or with permissions kept for the internal endpoint, see [`FilterScope`]); the answers come
-//!   from an unknown port, so no side may be APDF. ADM then has one mapping for the peer's address, and
-//!   the two converge.
+//!   from an unknown port, so no side may be APDF. ADM then has one mapping for the peer's
+//!   address, and the two converge.
 //! - *APDM and APDM:* every answer to a newly learnt port leaves from another new port. Never.
 //!
 //! It takes for granted: one external address for each NAT, UDP allowed, two full ICE agents that

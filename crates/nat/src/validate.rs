@@ -46,7 +46,8 @@ pub enum NatConfigError {
     },
     /// The internal endpoint is of another IP version than the external address.
     #[error(
-        "forward of {protocol} port {external_port}: {internal} and {external} are not of one IP version"
+        "forward of {protocol} port {external_port}: {internal} and {external} are not of one \
+         IP version"
     )]
     ForwardVersion {
         /// The protocol of the forward.
