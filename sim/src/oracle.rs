@@ -6,7 +6,7 @@
 
 use natbed_nat::{
     Action, Composite, Filtering, FirewallConfig, Hairpin, Mapping, NatClass, Policy,
-    PortAllocation, WanInput,
+    PortAllocation, Rule, WanInput,
 };
 use natbed_packet::Protocol;
 use natbed_report::{Path, Prediction};
@@ -314,13 +314,12 @@ fn udp(firewall: Option<&FirewallConfig>) -> Result<Udp, Oracle> {
     let Some(FirewallConfig { outbound: Policy { rules, default }, .. }) = firewall else {
         return Ok(Udp::Passes);
     };
-    for rule in rules.iter().filter(|rule| rule.protocol.is_none_or(|p| p == Protocol::Udp)) {
-        if rule.ports.is_some() || rule.remote.is_some() {
-            return Err(Oracle::open("a firewall lets UDP out to some places and not to others"));
-        }
-        return Ok(passes(rule.action));
+    let about_udp = |rule: &&Rule| rule.protocol.is_none_or(|protocol| protocol == Protocol::Udp);
+    let Some(first) = rules.iter().find(about_udp) else { return Ok(passes(*default)) };
+    if first.ports.is_some() || first.remote.is_some() {
+        return Err(Oracle::open("a firewall lets UDP out to some places and not to others"));
     }
-    Ok(passes(*default))
+    Ok(passes(first.action))
 }
 
 fn passes(action: Action) -> Udp {

@@ -1,6 +1,6 @@
 //! `webrtc-ice`, unmodified, behind the [`IceAgent`] trait.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -58,10 +58,10 @@ impl WebrtcAgent {
             urls.push(turn);
         }
         let mut network_types = Vec::new();
-        if host.addresses().iter().any(|address| address.is_ipv4()) {
+        if host.addresses().iter().any(IpAddr::is_ipv4) {
             network_types.push(NetworkType::Udp4);
         }
-        if host.addresses().iter().any(|address| address.is_ipv6()) {
+        if host.addresses().iter().any(IpAddr::is_ipv6) {
             network_types.push(NetworkType::Udp6);
         }
         let agent = Agent::new(AgentConfig {
