@@ -19,18 +19,20 @@ pub(crate) fn key(address: IpAddr) -> u128 {
 pub(crate) struct Prefix {
     base: u128,
     mask: u128,
+    /// No address of one version is in a subnet of the other, whatever their integers.
+    is_ipv4: bool,
 }
 
 impl Prefix {
     pub(crate) fn new(subnet: IpNet) -> Self {
         let host_bits = u32::from(subnet.max_prefix_len() - subnet.prefix_len());
         let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
-        Self { base: key(subnet.addr()) & mask, mask }
+        Self { base: key(subnet.addr()) & mask, mask, is_ipv4: subnet.addr().is_ipv4() }
     }
 
     #[inline]
     pub(crate) fn contains(self, address: IpAddr) -> bool {
-        key(address) & self.mask == self.base
+        key(address) & self.mask == self.base && address.is_ipv4() == self.is_ipv4
     }
 }
 
@@ -105,6 +107,7 @@ mod tests {
             ("10.1.9.9", Some(16)),
             ("10.9.9.9", Some(8)),
             ("11.0.0.1", None),
+            ("::ffff:10.1.2.3", None),
             ("::ffff:10.1.2.9", None),
         ] {
             assert_eq!(table.lookup(address.parse().unwrap()), expected, "{address}");

@@ -330,8 +330,9 @@ impl<O: Observer> Network<O> {
     /// Puts a packet into a pipe; says whether it stays there or was lost, so that its way pauses.
     #[inline]
     fn enter_pipe(&mut self, now: SimTime, slot: Slot, pipe_id: PipeId, from: Place) -> bool {
+        let in_flight = self.packets_in_flight();
         let pipe = &mut self.pipes[pipe_id.index()];
-        if self.slab.len() > self.limits.packets_in_flight && !pipe.takes_no_time() {
+        if in_flight > self.limits.packets_in_flight && !pipe.takes_no_time() {
             self.lose(now, slot, from, DropReason::TooManyInFlight);
             return true;
         }

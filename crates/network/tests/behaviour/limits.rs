@@ -1,9 +1,9 @@
 //! The limit of packets on their way.
 
-use natbed_network::{Attachment, HostId, Limits, Place};
+use natbed_network::{Attachment, HostId, Limits, LinkConfig, Place};
 use natbed_packet::DropReason;
 
-use crate::world::{World, delays, ep, host, linked, ms, udp, with_ttl};
+use crate::world::{World, delays, ep, host, linked, ms, pipe, sized, udp, with_ttl};
 
 fn pair(packets_in_flight: usize) -> (World, HostId) {
     let mut world = World::limited(Limits { packets_in_flight }, ());
@@ -44,14 +44,26 @@ fn a_packet_that_waits_nowhere_needs_no_room() {
 }
 
 #[test]
+fn a_packet_that_has_arrived_takes_no_room_before_it_is_polled() {
+    let (mut world, alice) = pair(1);
+    for _ in 0..3 {
+        world.send(alice, udp(ep("203.0.113.1:1"), ep("203.0.113.1:2"), b"to itself"));
+    }
+    assert_eq!(world.network.packets_in_flight(), 0);
+    world.datagram(alice, 1, "203.0.113.2:2");
+    assert_eq!(world.losses(), []);
+    assert_eq!(world.settle().len(), 4);
+}
+
+#[test]
 fn a_packet_refused_for_the_limit_takes_no_time_of_the_line() {
     let mut world = World::limited(Limits { packets_in_flight: 1 }, ());
     let lan = world.lan("lan", "10.0.0.0/24");
     let alice = host("alice", Attachment::Lan(lan), "10.0.0.1");
-    let slow = natbed_network::LinkConfig::symmetric(crate::world::pipe("8mbit", ms(0), 10_000));
+    let slow = LinkConfig::symmetric(pipe("8mbit", ms(0), 10_000));
     let alice = world.add_host(linked(alice, slow));
     world.lan_host("bob", lan, "10.0.0.2");
-    let packet = crate::world::sized("10.0.0.1:1", "10.0.0.2:2", 1000);
+    let packet = sized("10.0.0.1:1", "10.0.0.2:2", 1000);
     for _ in 0..2 {
         world.send(alice, with_ttl(packet.clone(), 9));
     }
