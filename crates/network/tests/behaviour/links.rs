@@ -4,7 +4,7 @@ use natbed_network::{Attachment, HostId, LinkConfig, LinkId, PipeConfig, Place};
 use natbed_packet::DropReason;
 use natbed_units::{SimDuration, SimTime};
 
-use crate::world::{World, at, delays, host, linked, ms, pipe, sized};
+use crate::world::{World, at, delays, host, linked, ms, pipe, secs, sized};
 
 /// Alice and Bob on one LAN; her link is the given one, his is ideal.
 fn pair(link: LinkConfig) -> (World, HostId, HostId, LinkId) {
@@ -68,6 +68,46 @@ fn the_line_is_free_again_when_it_has_been_idle() {
     world.run_until(at(ms(50)));
     world.send(alice, to_bob(1000));
     assert_eq!(times(&mut world), [ns(51_000_000)]);
+}
+
+#[test]
+fn what_was_rounded_up_is_not_owed_by_an_idle_line() {
+    let (mut world, alice, _, _) = pair(up(pipe("3mbit", SimDuration::ZERO, 100_000)));
+    for second in 0..4 {
+        world.run_until(at(secs(second)));
+        world.send(alice, to_bob(1000));
+        let expected = at(secs(second)) + SimDuration::from_nanos(2_666_667);
+        assert_eq!(times(&mut world), [expected]);
+    }
+    // Back to back they are exact: four times 2666666.67 ns.
+    let start = world.now;
+    for _ in 0..4 {
+        world.send(alice, to_bob(1000));
+    }
+    let last = times(&mut world)[3];
+    assert_eq!(last, start + SimDuration::from_nanos(10_666_667));
+}
+
+#[test]
+fn packets_of_one_instant_arrive_in_the_order_they_were_sent_in() {
+    let mut world = World::new();
+    let lan = world.lan("lan", "10.0.0.0/24");
+    world.lan_host("receiver", lan, "10.0.0.200");
+    let delayed = LinkConfig::symmetric(PipeConfig::with_delay(ms(1)));
+    let senders: Vec<HostId> = (1..=40)
+        .map(|n| {
+            let config = host("sender", Attachment::Lan(lan), &format!("10.0.0.{n}"));
+            world.add_host(linked(config, delayed))
+        })
+        .collect();
+    // A stride that is prime to their number; each sender comes three times.
+    let order: Vec<usize> = (0..120).map(|n| n * 17 % 40).collect();
+    for (port, n) in (1..).zip(&order) {
+        world.datagram(senders[*n], port, "10.0.0.200:9");
+    }
+    let ports: Vec<u16> = world.settle().iter().map(|arrival| arrival.source().port).collect();
+    assert_eq!(ports, (1..=120).collect::<Vec<u16>>());
+    assert_eq!(world.now, at(ms(1)));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a gateway does with packets from outside that its NAT takes for nobody's.
 
-use natbed_nat::{NatConfig, WanInput};
+use natbed_nat::{Forward, NatConfig, WanInput};
 use natbed_network::{Attachment, GatewayConfig, HostId, Place, RouterId};
-use natbed_packet::DropReason;
+use natbed_packet::{DropReason, Protocol};
 
 use crate::world::{World, ep, gateway, keeps_ports, secs};
 
@@ -59,4 +59,23 @@ fn accepting_takes_the_port_away_from_the_inside_for_a_while() {
     world.run_until(world.now + secs(30));
     world.datagram(alice, 5000, "203.0.113.2:6000");
     assert_eq!(world.only_arrival().source(), ep("198.51.100.1:5000"), "free again after 30 s");
+}
+
+#[test]
+fn a_packet_forwarded_to_nowhere_is_lost_on_the_lan() {
+    let forward = Forward {
+        protocol: Protocol::Udp,
+        external_port: 5000,
+        internal: "10.9.9.9:5000".parse().unwrap(),
+    };
+    let mut world = World::with_internet();
+    let lan = world.lan("home", "192.168.1.0/24");
+    let nat = NatConfig { forwards: vec![forward], ..keeps_ports() };
+    let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
+    world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    let bob = world.public_host("bob", "203.0.113.2");
+    world.datagram(bob, 6000, "198.51.100.1:5000");
+    let (reason, place) = world.only_loss();
+    assert_eq!(reason, DropReason::NoRoute, "it does not come back to the gateway");
+    assert!(matches!(place, Place::Lan(at, _) if at == lan));
 }
