@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use natbed_network::Observer;
-use natbed_units::SimTime;
+use natbed_units::{SimDuration, SimTime};
 use tokio::runtime::{Builder, Handle, RngSeed, Runtime, RuntimeMetrics, UnhandledPanic};
 use tokio::time::{self, Sleep};
 
@@ -42,6 +42,9 @@ use crate::world::{Finished, World};
 /// within the two years that tokio's timers can hold.
 const NEVER: SimTime = SimTime::from_nanos(700 * 86_400 * 1_000_000_000);
 const _: () = assert!(NEVER.as_nanos() > Limits::HORIZON_MAX.as_nanos());
+
+/// From a tick to the last nanosecond before the next.
+const TICK_LESS_ONE: SimDuration = SimDuration::from_nanos(TICK.as_nanos() - 1);
 
 /// How many tasks run before tokio looks at its timers and polls the driver again; its default.
 ///
@@ -175,20 +178,19 @@ impl<'a, O: Observer> Driver<'a, O> {
         self.world.note_tasks_ran();
         loop {
             self.world.take_requests();
-            let (now, next) = (self.world.now(), self.world.next_time());
+            let now = self.world.now();
             if let Some(end) = self.world.ended() {
                 return Poll::Ready((end, now));
             }
             // Tasks run when everything else of this instant has been done.
-            if next > now && has_runnable(&self.metrics) {
+            if has_runnable(&self.metrics) && self.world.next_time() > now {
                 self.world.clock_mut().move_to(now);
                 return yield_to_tasks(cx);
             }
-            let tick_end = tick_before(self.world.clock_mut().at()) + TICK;
-            if next >= tick_end || next > self.horizon {
-                return self.leave_tick(cx, next);
+            let last_in_tick = tick_before(self.world.clock_mut().at()) + TICK_LESS_ONE;
+            if !self.world.step(last_in_tick.min(self.horizon)) {
+                return self.leave_tick(cx);
             }
-            self.world.handle_due(next);
         }
     }
 
@@ -208,8 +210,9 @@ impl<'a, O: Observer> Driver<'a, O> {
         None
     }
 
-    /// Lets time go on to the next tick, or beyond it if nothing is to be done before `next`.
-    fn leave_tick(&mut self, cx: &mut Context<'_>, next: SimTime) -> Poll<(RunEnd, SimTime)> {
+    /// Lets time go on to the next tick, or beyond it if nothing is to be done before.
+    fn leave_tick(&mut self, cx: &mut Context<'_>) -> Poll<(RunEnd, SimTime)> {
+        let next = self.world.next_time();
         let clock = *self.world.clock_mut();
         let tick = tick_before(clock.at());
         let until = match clock.at() == tick {

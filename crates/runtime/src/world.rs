@@ -243,14 +243,13 @@ impl<O: Observer> World<O> {
             if let Some(end) = self.ended() {
                 break end;
             }
-            let next = self.next_time();
-            if next > horizon {
-                if next < SimTime::MAX || time < SimTime::MAX {
-                    self.move_to(horizon.max(self.now));
+            if !self.step(horizon) {
+                let is_idle = self.next_time() == SimTime::MAX;
+                if !is_idle || time < SimTime::MAX {
+                    self.move_to(horizon);
                 }
-                break if next < SimTime::MAX { RunEnd::Horizon } else { RunEnd::Idle };
+                break if is_idle { RunEnd::Idle } else { RunEnd::Horizon };
             }
-            self.handle_due(next);
         };
         RunReport { end, at: self.now, events: self.events, tasks_left: 0 }
     }

@@ -78,20 +78,51 @@ impl<O: Observer> World<O> {
     /// Returns when something is to be done next, [`SimTime::MAX`] for never.
     #[inline]
     pub(crate) fn next_time(&self) -> SimTime {
-        let mut next = self.network.poll_timeout().unwrap_or(SimTime::MAX);
+        let network = self.network.poll_timeout().unwrap_or(SimTime::MAX);
+        network.min(self.next_time_of_software())
+    }
+
+    /// Returns when software or an action is due next; only they, and deliveries, can change it.
+    #[inline]
+    fn next_time_of_software(&self) -> SimTime {
+        let mut next = self.requests.next_alarm.unwrap_or(SimTime::MAX);
         if let Some(Reverse((at, _))) = self.timers.peek() {
             next = next.min(*at);
         }
         if let Some(((at, _), _)) = self.actions.first_key_value() {
             next = next.min(*at);
         }
-        next.min(self.requests.next_alarm.unwrap_or(SimTime::MAX))
+        next
     }
 
-    /// Does what is due at `time`, or now if that has passed.
+    /// Does the next thing if it is due by `limit`; returns `false` if nothing is.
     ///
     /// What this brings about in the same instant is left for the next call.
-    pub(crate) fn handle_due(&mut self, time: SimTime) {
+    pub(crate) fn step(&mut self, limit: SimTime) -> bool {
+        let software = self.next_time_of_software();
+        // Most of what happens is packets that pass from link to link, of concern to no host.
+        let mut network = self.network.poll_timeout();
+        while let Some(next) = network
+            && next < software
+            && next <= limit
+        {
+            self.events += 1;
+            self.move_to(next);
+            self.network.handle_timeout(next);
+            if self.deliver_all() {
+                return true;
+            }
+            network = self.network.poll_timeout();
+        }
+        let next = network.map_or(software, |next| next.min(software));
+        if next <= limit {
+            self.handle_due(next);
+        }
+        next <= limit
+    }
+
+    /// Does everything that is due at `time`, or now if that has passed, once.
+    fn handle_due(&mut self, time: SimTime) {
         self.move_to(time);
         self.events += 1;
         if !self.actions.is_empty() {
@@ -223,8 +254,9 @@ impl<O: Observer> World<O> {
         }
     }
 
-    /// Hands everything that has arrived to the software of its host.
-    pub(super) fn deliver_all(&mut self) {
+    /// Hands everything that has arrived to the software of its host; `false` if nothing has.
+    pub(super) fn deliver_all(&mut self) -> bool {
+        let before = self.events;
         while !self.is_exhausted()
             && let Some(delivery) = self.network.poll_delivery()
         {
@@ -234,6 +266,7 @@ impl<O: Observer> World<O> {
         if !self.wakers.is_empty() {
             self.wake_readers();
         }
+        self.events > before
     }
 
     fn wake_readers(&mut self) {
