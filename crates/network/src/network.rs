@@ -44,6 +44,9 @@ pub struct Delivery {
 /// Build it with [`Network::add_lan`], [`Network::add_gateway`] and
 /// [`Network::add_host`]; then drive it: send, handle the timeout when its time
 /// has come, take deliveries until there is none, ask for the next timeout.
+///
+/// Time never goes back from one call to the next. What is due before `now` must have been handled
+/// when something is sent at `now`: [`Network::handle_timeout`] comes before [`Network::send`].
 #[derive(Debug)]
 pub struct Network<O = ()> {
     pub(crate) observer: O,

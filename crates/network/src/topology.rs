@@ -191,6 +191,8 @@ pub(crate) struct Interface {
 
 impl<O: Observer> Network<O> {
     /// Puts the Internet into the network; without it there are only LANs.
+    ///
+    /// Call it once, before anything is attached to the Internet: it starts an empty one.
     pub fn set_internet(&mut self, config: InternetConfig) {
         self.core = Some(Core { delay: config.delay, routes: RouteTable::new() });
     }
