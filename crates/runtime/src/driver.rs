@@ -72,7 +72,8 @@ pub(crate) fn run<O: Observer, T: Send + 'static>(
         shared.lock().stop();
     };
 
-    let is_driving = Cell::new(false);
+    // Whose panic it was, should there be one: everything but tasks runs inside the driver.
+    let is_driving = Cell::new(true);
     let ended = panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             world.begin_async();

@@ -56,7 +56,8 @@ pub enum RunEnd {
 pub struct RunReport {
     /// Why it ended.
     pub end: RunEnd,
-    /// When it ended; for [`RunEnd::Idle`], when the last thing happened.
+    /// When it ended; for [`RunEnd::Idle`], when the last thing happened, unless the run was to
+    /// go on until a certain time.
     pub at: SimTime,
     /// The events it took, as [`Limits::events`] counts them.
     pub events: u64,

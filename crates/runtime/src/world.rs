@@ -35,6 +35,8 @@ use crate::sockets::Sockets;
 /// milliseconds, come before everything else of their instant.
 pub struct World<O = ()> {
     network: Network<O>,
+    /// Whether hosts may have other addresses than sockets know of.
+    was_network_changed: bool,
     seed: Seed,
     limits: Limits,
     hosts: Vec<HostSlot>,
@@ -97,6 +99,7 @@ impl<O: Observer> World<O> {
         let limits = Limits { horizon: limits.horizon.min(Limits::HORIZON_MAX), ..limits };
         Self {
             network,
+            was_network_changed: false,
             seed,
             limits,
             hosts: Vec::new(),
@@ -137,6 +140,7 @@ impl<O: Observer> World<O> {
     /// Returns the network, to change it between runs or in an action.
     #[must_use]
     pub fn network_mut(&mut self) -> &mut Network<O> {
+        self.was_network_changed = true;
         &mut self.network
     }
 
@@ -235,9 +239,7 @@ impl<O: Observer> World<O> {
     /// Runs as [`World::run`] does but no further than `time`, which ends the run as a horizon.
     pub fn run_until(&mut self, time: SimTime) -> RunReport {
         let horizon = time.min(self.limits.horizon);
-        self.is_stopped = false;
-        self.may_have_requests = true;
-        self.deliver_all();
+        self.begin();
         let end = loop {
             self.take_requests();
             if let Some(end) = self.ended() {

@@ -41,9 +41,15 @@ impl<O: Observer> World<O> {
     /// Begins a run with async code on the clock of its runtime.
     pub(crate) fn begin_async(&mut self) {
         self.clock = AsyncClock::start();
-        self.is_stopped = false;
         self.is_shared = true;
+        self.begin();
+    }
+
+    /// Begins a run, or goes on with one.
+    pub(super) fn begin(&mut self) {
+        self.is_stopped = false;
         self.may_have_requests = true;
+        self.note_all_addresses();
         self.deliver_all();
     }
 
@@ -105,6 +111,7 @@ impl<O: Observer> World<O> {
         while let Some(next) = network
             && next < software
             && next <= limit
+            && !self.is_exhausted()
         {
             self.events += 1;
             self.move_to(next);
@@ -189,20 +196,21 @@ impl<O: Observer> World<O> {
     }
 
     fn run_actions(&mut self) {
-        let mut has_run = false;
-        while let Some(entry) = self.actions.first_entry()
+        while !self.is_exhausted()
+            && let Some(entry) = self.actions.first_entry()
             && entry.key().0 <= self.now
-            && self.events < self.limits.events
-        // `is_exhausted`, but for the borrow of `actions`
         {
             let action = entry.remove();
             self.events += 1;
             action(self);
-            has_run = true;
-        }
-        if has_run {
             self.may_have_requests = true;
-            // An action may have given a host other addresses.
+        }
+        self.note_all_addresses();
+    }
+
+    /// Tells sockets of new addresses if the network has been changed since the last time.
+    pub(super) fn note_all_addresses(&mut self) {
+        if mem::take(&mut self.was_network_changed) {
             let hosts: Vec<_> = self.shared.lock().sockets.hosts().collect();
             for host in hosts {
                 self.note_addresses(host);
