@@ -144,21 +144,13 @@ mod tests {
     #[test]
     fn req_5508_8_out_of_resources_is_administratively_prohibited() {
         for reason in [DropReason::PortsExhausted, DropReason::TableFull] {
-            assert_eq!(
-                reason.icmp_error(),
-                Some(IcmpErrorKind::AdminProhibited),
-                "{reason}"
-            );
+            assert_eq!(reason.icmp_error(), Some(IcmpErrorKind::AdminProhibited), "{reason}");
         }
     }
 
     #[test]
     fn what_is_silent_on_real_boxes_has_no_icmp_error() {
-        for reason in [
-            DropReason::NoMapping,
-            DropReason::Filtered,
-            DropReason::QueueFull,
-        ] {
+        for reason in [DropReason::NoMapping, DropReason::Filtered, DropReason::QueueFull] {
             assert_eq!(reason.icmp_error(), None, "{reason}");
         }
     }

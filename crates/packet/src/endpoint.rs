@@ -41,10 +41,7 @@ impl Hash for Endpoint {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self {
-            ip: address.ip(),
-            port: address.port(),
-        }
+        Self { ip: address.ip(), port: address.port() }
     }
 }
 

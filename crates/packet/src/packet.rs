@@ -258,10 +258,7 @@ impl Packet {
             source: from,
             destination: offender.source,
             ttl: Self::DEFAULT_TTL,
-            body: Body::Icmp(Icmp::Error {
-                kind,
-                quoted: Box::new(quoted),
-            }),
+            body: Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) }),
         })
     }
 

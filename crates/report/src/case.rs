@@ -15,9 +15,7 @@ pub struct Case(Vec<(String, String)>);
 impl Case {
     /// Returns the (axis, label) pairs in the order of the axes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(axis, label)| (axis.as_str(), label.as_str()))
+        self.0.iter().map(|(axis, label)| (axis.as_str(), label.as_str()))
     }
 
     /// Returns the number of axes.

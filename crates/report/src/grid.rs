@@ -112,17 +112,8 @@ impl<'a> Grid<'a> {
             }
             groups.entry(place).or_default().push(record);
         }
-        let cells = groups
-            .into_iter()
-            .map(|(place, group)| (place, Cell::of(&group)))
-            .collect();
-        Some(Self {
-            records,
-            axes,
-            rows: rows.labels,
-            columns: columns.labels,
-            cells,
-        })
+        let cells = groups.into_iter().map(|(place, group)| (place, Cell::of(&group))).collect();
+        Some(Self { records, axes, rows: rows.labels, columns: columns.labels, cells })
     }
 
     /// Returns the names of the row axis and of the column axis.

@@ -27,10 +27,7 @@ pub fn render(report: &Report, color: Color) -> String {
         section(&mut out, &run_table(&report.runs, color));
     } else {
         section(&mut out, &scenario_table(&report.runs, color));
-        let not_passed = report
-            .runs
-            .iter()
-            .filter(|record| record.verdict != Verdict::Pass);
+        let not_passed = report.runs.iter().filter(|record| record.verdict != Verdict::Pass);
         section(&mut out, &run_table(not_passed, color));
     }
     section(&mut out, &failures(&report.runs, color));
@@ -67,26 +64,15 @@ fn run_table<'a>(records: impl IntoIterator<Item = &'a RunRecord> + Clone, color
         ("verdict", Align::Left),
     ]);
     for record in records {
-        let echo = record
-            .load
-            .as_ref()
-            .map(|LoadRecord::Echo(echo)| echo.total);
+        let echo = record.load.as_ref().map(|LoadRecord::Echo(echo)| echo.total);
         table.push([
             Cell::plain(&record.scenario),
             Cell::plain(&record.case.to_string()),
-            Cell::plain(&if several_seeds {
-                record.seed.to_string()
-            } else {
-                String::new()
-            }),
+            Cell::plain(&if several_seeds { record.seed.to_string() } else { String::new() }),
             Cell::plain(&record.session),
             Cell::new(path_style(record.path), record.path.as_str()),
             Cell::new(
-                if record.agent == record.path {
-                    path_style(record.agent)
-                } else {
-                    ALARM
-                },
+                if record.agent == record.path { path_style(record.agent) } else { ALARM },
                 record.agent.as_str(),
             ),
             oracle_cell(record),
@@ -180,21 +166,14 @@ fn by_scenario(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
 #[must_use]
 pub fn failures(records: &[RunRecord], color: Color) -> String {
     let mut out = String::new();
-    for record in records
-        .iter()
-        .filter(|record| record.verdict != Verdict::Pass)
-    {
+    for record in records.iter().filter(|record| record.verdict != Verdict::Pass) {
         let word = format!("{:5}", record.verdict.as_str().to_uppercase());
         out += &color.paint(verdict_style(record.verdict), &word);
         out += &format!(" {}", color.paint(HEADER, &clean(&record.scenario)));
         for (axis, label) in record.case.iter() {
             out += &format!(" {}={}", clean(axis), clean(label));
         }
-        out += &format!(
-            ", session {}, seed {}\n",
-            clean(&record.session),
-            record.seed
-        );
+        out += &format!(", session {}, seed {}\n", clean(&record.session), record.seed);
         for reason in &record.reasons {
             out += &format!("      {}\n", clean(reason));
         }
@@ -210,20 +189,13 @@ pub fn failures(records: &[RunRecord], color: Color) -> String {
         if let (Some(local), Some(remote)) = (&record.local, &record.remote) {
             out += &format!("      pair {} - {}\n", candidate(local), candidate(remote));
         }
-        out += &format!(
-            "      repeat: {}\n",
-            color.paint(HEADER, &clean(&record.repeat))
-        );
+        out += &format!("      repeat: {}\n", color.paint(HEADER, &clean(&record.repeat)));
     }
     out
 }
 
 fn candidate(candidate: &CandidateRecord) -> String {
-    format!(
-        "{} {}",
-        clean(&candidate.candidate),
-        clean(&candidate.address)
-    )
+    format!("{} {}", clean(&candidate.candidate), clean(&candidate.address))
 }
 
 /// Renders the counts of verdicts and paths, and how often the oracle was right, as one line.
@@ -234,37 +206,16 @@ pub fn summary_line(report: &Report, color: Color) -> String {
     let clear = summary.fail == 0 && summary.error == 0;
     let verdicts = [
         color.paint(when(clear, GOOD), &format!("{} passed", summary.pass)),
-        color.paint(
-            when(summary.fail > 0, ALARM),
-            &format!("{} failed", summary.fail),
-        ),
-        color.paint(
-            when(summary.error > 0, ALARM),
-            &count(summary.error, "error"),
-        ),
+        color.paint(when(summary.fail > 0, ALARM), &format!("{} failed", summary.fail)),
+        color.paint(when(summary.error > 0, ALARM), &count(summary.error, "error")),
     ];
     let paths = Path::ALL.map(|path| {
         let number = summary.path(path);
-        color.paint(
-            when(number > 0, path_style(path)),
-            &format!("{number} {path}"),
-        )
+        color.paint(when(number > 0, path_style(path)), &format!("{number} {path}"))
     });
-    let Agreement {
-        agree,
-        predicted,
-        open,
-    } = Agreement::of(&report.runs);
+    let Agreement { agree, predicted, open } = Agreement::of(&report.runs);
     let style = if agree == predicted { GOOD } else { ALARM };
     let oracle = color.paint(style, &format!("{agree}/{predicted} agree with the oracle"));
-    let open = if open > 0 {
-        format!(", {open} open")
-    } else {
-        String::new()
-    };
-    format!(
-        "{} - {} - {oracle}{open}\n",
-        verdicts.join(", "),
-        paths.join(", ")
-    )
+    let open = if open > 0 { format!(", {open} open") } else { String::new() };
+    format!("{} - {} - {oracle}{open}\n", verdicts.join(", "), paths.join(", "))
 }

@@ -15,10 +15,7 @@ use crate::{Report, RunRecord};
 pub fn render(report: &Report) -> String {
     let mut bytes = Vec::new();
     report
-        .serialize(&mut Serializer::with_formatter(
-            &mut bytes,
-            LinePerRun { depth: 0 },
-        ))
+        .serialize(&mut Serializer::with_formatter(&mut bytes, LinePerRun { depth: 0 }))
         .expect("a Vec takes every write, and every map of a report has string keys");
     bytes.push(b'\n');
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
@@ -74,10 +71,6 @@ impl Formatter for LinePerRun {
         if !first {
             out.write_all(b",")?;
         }
-        if self.depth == RUNS {
-            out.write_all(b"\n")
-        } else {
-            Ok(())
-        }
+        if self.depth == RUNS { out.write_all(b"\n") } else { Ok(()) }
     }
 }

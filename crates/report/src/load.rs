@@ -78,29 +78,17 @@ impl EchoRecord {
     /// Evaluates the measurements of each direction, and of all taken together.
     #[must_use]
     pub fn evaluate(samples: Vec<EchoSamples>) -> Self {
-        let sent = samples
-            .iter()
-            .map(|direction| direction.sent)
-            .fold(0, u64::saturating_add);
-        let all = samples
-            .iter()
-            .flat_map(|direction| direction.round_trips_ns.iter().copied());
+        let sent = samples.iter().map(|direction| direction.sent).fold(0, u64::saturating_add);
+        let all = samples.iter().flat_map(|direction| direction.round_trips_ns.iter().copied());
         Self {
             total: EchoStats::evaluate(sent, all.collect()),
             directions: samples
                 .into_iter()
-                .map(
-                    |EchoSamples {
-                         from,
-                         to,
-                         sent,
-                         round_trips_ns,
-                     }| EchoDirection {
-                        from,
-                        to,
-                        stats: EchoStats::evaluate(sent, round_trips_ns),
-                    },
-                )
+                .map(|EchoSamples { from, to, sent, round_trips_ns }| EchoDirection {
+                    from,
+                    to,
+                    stats: EchoStats::evaluate(sent, round_trips_ns),
+                })
                 .collect(),
         }
     }

@@ -55,12 +55,7 @@ fn outcome_table(grid: &Grid<'_>, corner: &str) -> String {
     for (row, label) in grid.rows().iter().enumerate() {
         let cells = (0..grid.columns().len())
             .map(|column| grid.cell(row, column).map_or_else(String::new, outcome));
-        rows.push(
-            [format!("**{}**", escape(label))]
-                .into_iter()
-                .chain(cells)
-                .collect(),
-        );
+        rows.push([format!("**{}**", escape(label))].into_iter().chain(cells).collect());
     }
     table(&rows)
 }
@@ -81,34 +76,19 @@ fn outcome(cell: &Cell) -> String {
 }
 
 fn path_table(grid: &Grid<'_>) -> String {
-    let titles = [
-        "path",
-        "meaning",
-        "runs",
-        "oracle agrees",
-        "connect p50",
-        "p95",
-        "max",
-    ];
+    let titles = ["path", "meaning", "runs", "oracle agrees", "connect p50", "p95", "max"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
-    rows.extend(grid.paths().map(
-        |PathStats {
-             path,
-             runs,
-             agreement,
-             times,
-         }| {
-            vec![
-                format!("**{}** {path}", letter(path)),
-                meaning(path).to_owned(),
-                runs.to_string(),
-                format!("{}/{}", agreement.agree, agreement.predicted),
-                span(times.map(|times| times.p50)),
-                span(times.map(|times| times.p95)),
-                span(times.map(|times| times.max)),
-            ]
-        },
-    ));
+    rows.extend(grid.paths().map(|PathStats { path, runs, agreement, times }| {
+        vec![
+            format!("**{}** {path}", letter(path)),
+            meaning(path).to_owned(),
+            runs.to_string(),
+            format!("{}/{}", agreement.agree, agreement.predicted),
+            span(times.map(|times| times.p50)),
+            span(times.map(|times| times.p95)),
+            span(times.map(|times| times.max)),
+        ]
+    }));
     table(&rows)
 }
 
@@ -116,13 +96,7 @@ fn path_table(grid: &Grid<'_>) -> String {
 fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let wide: Vec<usize> = (0..columns)
-        .map(|column| {
-            rows.iter()
-                .map(|row| width(&row[column]))
-                .max()
-                .unwrap_or(0)
-                .max(3)
-        })
+        .map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0).max(3))
         .collect();
     let mut out = String::new();
     for (index, row) in rows.iter().enumerate() {
@@ -131,10 +105,7 @@ fn table(rows: &[Vec<String>]) -> String {
         }
         out += "|\n";
         if index == 0 {
-            out.extend(
-                wide.iter()
-                    .map(|&wide| format!("|{}", "-".repeat(wide + 2))),
-            );
+            out.extend(wide.iter().map(|&wide| format!("|{}", "-".repeat(wide + 2))));
             out += "|\n";
         }
     }
@@ -145,10 +116,7 @@ fn table(rows: &[Vec<String>]) -> String {
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in clean(text).chars() {
-        if matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$'
-        ) {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$') {
             escaped.push('\\');
         }
         escaped.push(c);

@@ -28,12 +28,7 @@ impl Report {
     #[must_use]
     pub fn new(natbed: impl Into<String>, runs: Vec<RunRecord>) -> Self {
         let summary = Summary::of(&runs);
-        Self {
-            schema: SCHEMA,
-            natbed: natbed.into(),
-            runs,
-            summary,
-        }
+        Self { schema: SCHEMA, natbed: natbed.into(), runs, summary }
     }
 }
 

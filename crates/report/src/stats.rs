@@ -32,11 +32,7 @@ impl Times {
         let mut sorted: Vec<u64> = nanos.into_iter().collect();
         sorted.sort_unstable();
         let percentile = |percent| nearest_rank(&sorted, percent).map(SimDuration::from_nanos);
-        Some(Self {
-            p50: percentile(50)?,
-            p95: percentile(95)?,
-            max: percentile(100)?,
-        })
+        Some(Self { p50: percentile(50)?, p95: percentile(95)?, max: percentile(100)? })
     }
 }
 
@@ -49,21 +45,9 @@ mod tests {
     #[test]
     fn takes_the_nearest_rank_as_defined() {
         let values = [15, 20, 35, 40, 50];
-        let expected = [
-            (0, 15),
-            (5, 15),
-            (20, 15),
-            (21, 20),
-            (30, 20),
-            (40, 20),
-            (50, 35),
-        ];
+        let expected = [(0, 15), (5, 15), (20, 15), (21, 20), (30, 20), (40, 20), (50, 35)];
         for (percent, value) in expected {
-            assert_eq!(
-                nearest_rank(&values, percent),
-                Some(value),
-                "{percent} per cent"
-            );
+            assert_eq!(nearest_rank(&values, percent), Some(value), "{percent} per cent");
         }
         assert_eq!(nearest_rank(&values, 95), Some(50));
         assert_eq!(nearest_rank(&values, 100), Some(50));
@@ -75,11 +59,7 @@ mod tests {
     fn does_not_need_sorted_times() {
         let times = Times::of([30, 10, 20]).unwrap();
         assert_eq!(
-            (
-                times.p50.as_nanos(),
-                times.p95.as_nanos(),
-                times.max.as_nanos()
-            ),
+            (times.p50.as_nanos(), times.p95.as_nanos(), times.max.as_nanos()),
             (20, 30, 30)
         );
         assert_eq!(Times::of([]), None);

@@ -30,10 +30,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(style: Style, text: &str) -> Self {
-        Self {
-            text: shorten(&clean(text), CELL_WIDTH_MAX).into_owned(),
-            style,
-        }
+        Self { text: shorten(&clean(text), CELL_WIDTH_MAX).into_owned(), style }
     }
 
     pub(crate) fn plain(text: &str) -> Self {
@@ -48,10 +45,7 @@ impl Cell {
 
 impl Table {
     pub(crate) fn new<const N: usize>(columns: [(&'static str, Align); N]) -> Self {
-        Self {
-            columns: columns.into(),
-            rows: Vec::new(),
-        }
+        Self { columns: columns.into(), rows: Vec::new() }
     }
 
     /// Adds a row with one cell for each column.
@@ -75,11 +69,7 @@ impl Table {
             for &(column, wide) in &shown {
                 let (style, text) = cells[column];
                 let room = wide - width(text);
-                let before = if self.columns[column].1 == Align::Right {
-                    room
-                } else {
-                    0
-                };
+                let before = if self.columns[column].1 == Align::Right { room } else { 0 };
                 if text.is_empty() {
                     gap += wide + 2;
                     continue;
@@ -90,18 +80,9 @@ impl Table {
             }
             out.push('\n');
         };
-        line(
-            self.columns
-                .iter()
-                .map(|&(title, _)| (HEADER, title))
-                .collect(),
-        );
+        line(self.columns.iter().map(|&(title, _)| (HEADER, title)).collect());
         for row in &self.rows {
-            line(
-                row.iter()
-                    .map(|cell| (cell.style, cell.text.as_str()))
-                    .collect(),
-            );
+            line(row.iter().map(|cell| (cell.style, cell.text.as_str())).collect());
         }
         out
     }

@@ -180,11 +180,7 @@ mod tests {
             (u64::MAX, "18446744073s"),
         ];
         for (nanos, text) in expected {
-            assert_eq!(
-                compact_duration(SimDuration::from_nanos(nanos)),
-                text,
-                "{nanos} ns"
-            );
+            assert_eq!(compact_duration(SimDuration::from_nanos(nanos)), text, "{nanos} ns");
         }
     }
 

@@ -15,10 +15,10 @@ impl<O: Observer> Network<O> {
     pub(crate) fn cross_lan(&mut self, slot: Slot, lan: LanId, from: LinkId) -> Next {
         let destination = self.packet(slot).destination;
         let lan = &self.lans[lan.index()];
-        // Members' own addresses are all of the LAN's subnet, routed subnets all outside of it.
+        // Everything that is not on the LAN's subnet goes to its gateway, unless it is routed.
         let is_neighbour = lan.prefix.contains(destination);
         let member = if is_neighbour {
-            lan.members.lookup_address(destination)
+            lan.members.lookup(destination)
         } else {
             lan.members.lookup_prefix(destination).or(lan.gateway)
         };

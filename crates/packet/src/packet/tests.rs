@@ -27,12 +27,7 @@ fn nat() -> Endpoint {
 }
 
 fn with_body(body: Body) -> Packet {
-    Packet {
-        source: alice().ip,
-        destination: bob().ip,
-        ttl: 64,
-        body,
-    }
+    Packet { source: alice().ip, destination: bob().ip, ttl: 64, body }
 }
 
 fn udp() -> Packet {
@@ -114,10 +109,7 @@ fn an_icmp_error_has_addresses_to_rewrite_and_no_ports() {
     let body = packet.body.clone();
     packet.set_source(nat());
     packet.set_destination(endpoint("192.0.2.9:1234"));
-    assert_eq!(
-        (packet.source, packet.destination),
-        (nat().ip, endpoint("192.0.2.9:0").ip)
-    );
+    assert_eq!((packet.source, packet.destination), (nat().ip, endpoint("192.0.2.9:0").ip));
     assert_eq!(packet.body, body, "the quotation is translated on its own");
     assert_eq!(ends(&packet), (None, None));
 }
@@ -126,30 +118,20 @@ fn an_icmp_error_has_addresses_to_rewrite_and_no_ports() {
 fn an_icmp_error_goes_back_and_quotes_both_ends() {
     for offender in [udp(), tcp(), echo_request(), echo_reply()] {
         let error = Packet::icmp_error(nat().ip, IcmpErrorKind::TtlExceeded, &offender).unwrap();
-        assert_eq!(
-            (error.source, error.destination),
-            (nat().ip, offender.source)
-        );
+        assert_eq!((error.source, error.destination), (nat().ip, offender.source));
         assert_eq!(error.protocol(), offender.protocol());
         let Body::Icmp(Icmp::Error { kind, quoted }) = error.body else {
             panic!("not an ICMP error")
         };
         assert_eq!(kind, IcmpErrorKind::TtlExceeded);
-        assert_eq!(
-            (Some(quoted.source), Some(quoted.destination)),
-            ends(&offender)
-        );
+        assert_eq!((Some(quoted.source), Some(quoted.destination)), ends(&offender));
     }
 }
 
 #[test]
 fn req_1122_3_2_2_no_icmp_error_about_an_icmp_error() {
     for kind in KINDS {
-        assert_eq!(
-            Packet::icmp_error(nat().ip, kind, &icmp_error()),
-            None,
-            "{kind}"
-        );
+        assert_eq!(Packet::icmp_error(nat().ip, kind, &icmp_error()), None, "{kind}");
     }
 }
 
@@ -165,13 +147,7 @@ fn req_1122_3_2_2_no_icmp_error_about_a_packet_that_many_hosts_got() {
 
 #[test]
 fn req_1122_3_2_2_no_icmp_error_toward_a_source_that_is_not_one_host() {
-    for source in [
-        "224.0.0.1:1",
-        "255.255.255.255:1",
-        "0.0.0.0:68",
-        "[::]:1",
-        "[ff02::1]:1",
-    ] {
+    for source in ["224.0.0.1:1", "255.255.255.255:1", "0.0.0.0:68", "[::]:1", "[ff02::1]:1"] {
         let mut offender = udp();
         offender.set_source(endpoint(source));
         let error = Packet::icmp_error(nat().ip, IcmpErrorKind::PortUnreachable, &offender);

@@ -91,12 +91,7 @@ impl<W: io::Write> Writer<W> {
     ///
     /// What `inner` reports.
     pub fn with_epoch(inner: W, epoch_unix_nanos: u64) -> io::Result<Self> {
-        let mut writer = Self {
-            inner,
-            epoch_unix_nanos,
-            interfaces: 0,
-            block: Vec::new(),
-        };
+        let mut writer = Self { inner, epoch_unix_nanos, interfaces: 0, block: Vec::new() };
         writer.begin(SECTION_HEADER);
         writer.block.extend(BYTE_ORDER_MAGIC.to_le_bytes());
         writer.block.extend(1_u16.to_le_bytes());
@@ -118,10 +113,7 @@ impl<W: io::Write> Writer<W> {
     /// What the writer below reports.
     pub fn add_interface(&mut self, name: &str, description: &str) -> io::Result<InterfaceId> {
         let id = InterfaceId(self.interfaces);
-        let interfaces = self
-            .interfaces
-            .checked_add(1)
-            .ok_or(io::ErrorKind::InvalidInput)?;
+        let interfaces = self.interfaces.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
         self.begin(INTERFACE_DESCRIPTION);
         self.block.extend(LINKTYPE_RAW.to_le_bytes());
         self.block.extend(0_u16.to_le_bytes());

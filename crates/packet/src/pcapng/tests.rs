@@ -8,11 +8,7 @@ use crate::wire;
 fn packet(payload: &'static [u8]) -> Packet {
     let source: SocketAddr = "192.168.1.2:5000".parse().unwrap();
     let destination: SocketAddr = "198.51.100.7:3478".parse().unwrap();
-    Packet::udp(
-        source.into(),
-        destination.into(),
-        Bytes::from_static(payload),
-    )
+    Packet::udp(source.into(), destination.into(), Bytes::from_static(payload))
 }
 
 /// A block as a reader sees it.
@@ -38,10 +34,7 @@ fn blocks(mut file: &[u8]) -> Vec<Block<'_>> {
         let (block, rest) = file.split_at(length as usize);
         assert!(length.is_multiple_of(4));
         assert_eq!(u32_at(block, block.len() - 4), length);
-        blocks.push(Block {
-            block_type,
-            body: &block[8..block.len() - 4],
-        });
+        blocks.push(Block { block_type, body: &block[8..block.len() - 4] });
         file = rest;
     }
     blocks
@@ -72,11 +65,7 @@ struct PacketBlock<'a> {
 fn packet_block<'a>(block: &Block<'a>) -> PacketBlock<'a> {
     assert_eq!(block.block_type, ENHANCED_PACKET);
     let length = u32_at(block.body, 12) as usize;
-    assert_eq!(
-        u32_at(block.body, 16) as usize,
-        length,
-        "nothing was cut off"
-    );
+    assert_eq!(u32_at(block.body, 16) as usize, length, "nothing was cut off");
     PacketBlock {
         interface: u32_at(block.body, 0),
         unix_nanos: u64::from(u32_at(block.body, 4)) << 32 | u64::from(u32_at(block.body, 8)),
@@ -90,9 +79,7 @@ fn a_small_file_has_these_bytes() {
     let mut writer = Writer::new(Vec::new()).unwrap();
     let wan = writer.add_interface("wan", "alice-home").unwrap();
     let (time, packet) = (SimTime::from_nanos(1), packet(b"hello"));
-    writer
-        .write_packet(wan, time, Direction::Outbound, &packet, Some("nat"))
-        .unwrap();
+    writer.write_packet(wan, time, Direction::Outbound, &packet, Some("nat")).unwrap();
     let file = writer.finish().unwrap();
 
     #[rustfmt::skip]
@@ -129,21 +116,11 @@ fn packets_keep_interface_time_direction_and_comment() {
     let mut writer = Writer::with_epoch(Vec::new(), 1_000).unwrap();
     let lan = writer.add_interface("lan", "").unwrap();
     let first = packet(b"");
-    writer
-        .write_packet(lan, SimTime::ZERO, Direction::Inbound, &first, None)
-        .unwrap();
+    writer.write_packet(lan, SimTime::ZERO, Direction::Inbound, &first, None).unwrap();
     let wan = writer.add_interface("wan", "late").unwrap();
     let second = packet(b"x");
     let time = SimTime::from_nanos(1 << 40);
-    writer
-        .write_packet(
-            wan,
-            time,
-            Direction::Outbound,
-            &second,
-            Some("nat-filtered"),
-        )
-        .unwrap();
+    writer.write_packet(wan, time, Direction::Outbound, &second, Some("nat-filtered")).unwrap();
     let file = writer.finish().unwrap();
 
     let blocks = blocks(&file);
@@ -151,11 +128,7 @@ fn packets_keep_interface_time_direction_and_comment() {
     assert_eq!(types, [SECTION_HEADER, 1, 6, 1, 6]);
     assert_eq!(
         options(&blocks[3].body[8..]),
-        [
-            (IF_NAME, &b"wan"[..]),
-            (IF_DESCRIPTION, b"late"),
-            (IF_TSRESOL, &[9])
-        ]
+        [(IF_NAME, &b"wan"[..]), (IF_DESCRIPTION, b"late"), (IF_TSRESOL, &[9])]
     );
     assert_eq!(
         packet_block(&blocks[2]),
@@ -204,9 +177,7 @@ fn a_long_comment_is_cut_at_a_character() {
     let mut writer = Writer::new(Vec::new()).unwrap();
     let interface = writer.add_interface("", "").unwrap();
     let (now, direction) = (SimTime::ZERO, Direction::Inbound);
-    writer
-        .write_packet(interface, now, direction, &packet(b""), Some(&comment))
-        .unwrap();
+    writer.write_packet(interface, now, direction, &packet(b""), Some(&comment)).unwrap();
     let file = writer.finish().unwrap();
     let blocks = blocks(&file);
     let block = packet_block(&blocks[2]);
@@ -225,19 +196,11 @@ fn a_refused_packet_leaves_the_file_alone() {
     let refused = writer.write_packet(foreign, now, direction, &packet(b""), None);
     assert!(matches!(refused, Err(WriteError::UnknownInterface(id)) if id == foreign));
 
-    let mixed = Packet {
-        source: [0_u16; 8].into(),
-        ..packet(b"")
-    };
+    let mixed = Packet { source: [0_u16; 8].into(), ..packet(b"") };
     let refused = writer.write_packet(interface, now, direction, &mixed, None);
-    assert!(matches!(
-        refused,
-        Err(WriteError::Encode(EncodeError::MixedVersions))
-    ));
+    assert!(matches!(refused, Err(WriteError::Encode(EncodeError::MixedVersions))));
 
-    writer
-        .write_packet(interface, now, direction, &packet(b""), None)
-        .unwrap();
+    writer.write_packet(interface, now, direction, &packet(b""), None).unwrap();
     assert_eq!(blocks(&writer.finish().unwrap()).len(), 3);
 }
 
@@ -252,10 +215,7 @@ fn what_the_file_reports_comes_through() {
             Ok(())
         }
     }
-    assert_eq!(
-        Writer::new(Full).err().map(|error| error.kind()),
-        Some(io::ErrorKind::StorageFull)
-    );
+    assert_eq!(Writer::new(Full).err().map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
 }
 
 #[test]
@@ -263,9 +223,7 @@ fn the_clock_stops_at_its_end() {
     let mut writer = Writer::new(Vec::new()).unwrap();
     let interface = writer.add_interface("", "").unwrap();
     let direction = Direction::Inbound;
-    writer
-        .write_packet(interface, SimTime::MAX, direction, &packet(b""), None)
-        .unwrap();
+    writer.write_packet(interface, SimTime::MAX, direction, &packet(b""), None).unwrap();
     let file = writer.finish().unwrap();
     assert_eq!(packet_block(&blocks(&file)[2]).unix_nanos, u64::MAX);
 }

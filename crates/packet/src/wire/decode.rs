@@ -33,12 +33,7 @@ pub fn decode(bytes: &[u8]) -> Result<Packet, DecodeError> {
         Protocol::Tcp => Body::Tcp(Box::new(read_tcp(&ip, body)?)),
         Protocol::Icmp => Body::Icmp(read_icmp(&ip, body)?),
     };
-    Ok(Packet {
-        source: ip.source,
-        destination: ip.destination,
-        ttl: ip.ttl,
-        body,
-    })
+    Ok(Packet { source: ip.source, destination: ip.destination, ttl: ip.ttl, body })
 }
 
 /// The fields of an IP header that a packet or a quotation needs; it has no options or extensions.
@@ -57,10 +52,9 @@ impl IpHeader {
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         match bytes.first() {
             None => Err(truncated(Layer::Ip, Version::V4.header_len(), bytes)),
-            Some(byte @ 0x40..=0x44) => Err(DecodeError::HeaderLength {
-                layer: Layer::Ip,
-                words: byte & 0xf,
-            }),
+            Some(byte @ 0x40..=0x44) => {
+                Err(DecodeError::HeaderLength { layer: Layer::Ip, words: byte & 0xf })
+            }
             Some(0x45) => Self::read_v4(bytes),
             Some(0x46..=0x4f) => Err(DecodeError::Ipv4Options),
             Some(0x60..=0x6f) => Self::read_v6(bytes),
@@ -142,10 +136,7 @@ fn read_tcp(ip: &IpHeader, body: &[u8]) -> Result<Tcp, DecodeError> {
     let tcp = TcpSlice::from_slice(body).map_err(|error| match error {
         HeaderSliceError::Len(len) => truncated(Layer::Tcp, len.required_len, body),
         HeaderSliceError::Content(HeaderError::DataOffsetTooSmall { data_offset }) => {
-            DecodeError::HeaderLength {
-                layer: Layer::Tcp,
-                words: data_offset,
-            }
+            DecodeError::HeaderLength { layer: Layer::Tcp, words: data_offset }
         }
     })?;
     ip.check_body(Layer::Tcp, body)?;
@@ -173,26 +164,13 @@ fn read_icmp(ip: &IpHeader, body: &[u8]) -> Result<Icmp, DecodeError> {
         let sequence = u16::from_be_bytes([s0, s1]);
         let payload = Bytes::copy_from_slice(rest);
         return Ok(match echo {
-            Echo::Request => Icmp::EchoRequest {
-                identifier,
-                sequence,
-                payload,
-            },
-            Echo::Reply => Icmp::EchoReply {
-                identifier,
-                sequence,
-                payload,
-            },
+            Echo::Request => Icmp::EchoRequest { identifier, sequence, payload },
+            Echo::Reply => Icmp::EchoReply { identifier, sequence, payload },
         });
     }
-    let kind = ip
-        .version
-        .error_of(icmp_type, code, u32::from_be_bytes([i0, i1, s0, s1]))?;
+    let kind = ip.version.error_of(icmp_type, code, u32::from_be_bytes([i0, i1, s0, s1]))?;
     match read_quoted(ip.version, rest) {
-        Ok(quoted) => Ok(Icmp::Error {
-            kind,
-            quoted: Box::new(quoted),
-        }),
+        Ok(quoted) => Ok(Icmp::Error { kind, quoted: Box::new(quoted) }),
         Err(error) => Err(DecodeError::Quoted(Box::new(error))),
     }
 }
@@ -222,10 +200,7 @@ fn read_quoted(version: Version, bytes: &[u8]) -> Result<Quoted, DecodeError> {
                 Some(Echo::Request) => (identifier, 0),
                 Some(Echo::Reply) => (0, identifier),
                 None => {
-                    return Err(DecodeError::IcmpMessage {
-                        icmp_type: s0,
-                        code: s1,
-                    });
+                    return Err(DecodeError::IcmpMessage { icmp_type: s0, code: s1 });
                 }
             }
         }
@@ -238,21 +213,13 @@ fn read_quoted(version: Version, bytes: &[u8]) -> Result<Quoted, DecodeError> {
 }
 
 const fn truncated(layer: Layer, needed: usize, bytes: &[u8]) -> DecodeError {
-    DecodeError::Truncated {
-        layer,
-        needed,
-        available: bytes.len(),
-    }
+    DecodeError::Truncated { layer, needed, available: bytes.len() }
 }
 
 const fn check_length(layer: Layer, declared: usize, available: usize) -> Result<(), DecodeError> {
     if declared == available {
         Ok(())
     } else {
-        Err(DecodeError::Length {
-            layer,
-            declared,
-            available,
-        })
+        Err(DecodeError::Length { layer, declared, available })
     }
 }

@@ -131,26 +131,12 @@ fn append_tcp(tcp: &Tcp, out: &mut Vec<u8>) -> Result<(), EncodeError> {
 
 fn append_icmp(icmp: &Icmp, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let (icmp_type, identifier, sequence, payload) = match icmp {
-        Icmp::EchoRequest {
-            identifier,
-            sequence,
-            payload,
-        } => (
-            version.echo_type(Echo::Request),
-            identifier,
-            sequence,
-            payload,
-        ),
-        Icmp::EchoReply {
-            identifier,
-            sequence,
-            payload,
-        } => (
-            version.echo_type(Echo::Reply),
-            identifier,
-            sequence,
-            payload,
-        ),
+        Icmp::EchoRequest { identifier, sequence, payload } => {
+            (version.echo_type(Echo::Request), identifier, sequence, payload)
+        }
+        Icmp::EchoReply { identifier, sequence, payload } => {
+            (version.echo_type(Echo::Reply), identifier, sequence, payload)
+        }
         Icmp::Error { kind, quoted } => {
             if Version::of(quoted.source.ip) != version {
                 return Err(EncodeError::MixedVersions);
@@ -192,21 +178,10 @@ fn offender(quoted: &Quoted) -> Result<Packet, EncodeError> {
             payload: Bytes::new(),
         })),
         Protocol::Icmp => Body::Icmp(match (source_port, destination_port) {
-            (identifier, 0) => Icmp::EchoRequest {
-                identifier,
-                sequence: 0,
-                payload: Bytes::new(),
-            },
-            (0, identifier) => Icmp::EchoReply {
-                identifier,
-                sequence: 0,
-                payload: Bytes::new(),
-            },
+            (identifier, 0) => Icmp::EchoRequest { identifier, sequence: 0, payload: Bytes::new() },
+            (0, identifier) => Icmp::EchoReply { identifier, sequence: 0, payload: Bytes::new() },
             _ => {
-                return Err(EncodeError::QuotedQuery {
-                    source_port,
-                    destination_port,
-                });
+                return Err(EncodeError::QuotedQuery { source_port, destination_port });
             }
         }),
     };

@@ -66,9 +66,9 @@ impl Version {
             // RFC 1191 section 4: the low half of the word; the high half is unused.
             (Self::V4, 3, 4) => Kind::TooBig { mtu: word as u16 },
             // RFC 4443 section 3.2: the receiver ignores the code.
-            (Self::V6, 2, _) => Kind::TooBig {
-                mtu: u16::try_from(word).map_err(|_| DecodeError::Mtu(word))?,
-            },
+            (Self::V6, 2, _) => {
+                Kind::TooBig { mtu: u16::try_from(word).map_err(|_| DecodeError::Mtu(word))? }
+            }
             _ => return Err(DecodeError::IcmpMessage { icmp_type, code }),
         })
     }

@@ -56,9 +56,7 @@ impl Version {
 fn body_checksum(source: IpAddr, destination: IpAddr, protocol: IpNumber, body: &[u8]) -> u16 {
     let mut sum = Sum16BitWords::new().add_slice(body);
     if protocol != IpNumber::ICMP {
-        sum = sum
-            .add_2bytes([0, protocol.0])
-            .add_8bytes((body.len() as u64).to_be_bytes());
+        sum = sum.add_2bytes([0, protocol.0]).add_8bytes((body.len() as u64).to_be_bytes());
         for address in [source, destination] {
             sum = match address {
                 IpAddr::V4(ip) => sum.add_4bytes(ip.octets()),

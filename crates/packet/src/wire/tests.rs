@@ -15,14 +15,8 @@ fn endpoint(text: &str) -> Endpoint {
 
 /// Reads hexadecimal digits with any space between them.
 fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<_> = text
-        .chars()
-        .filter_map(|digit| digit.to_digit(16))
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| (pair[0] << 4 | pair[1]) as u8)
-        .collect()
+    let digits: Vec<_> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
 fn udp_v4(payload: &[u8]) -> Packet {
@@ -31,9 +25,7 @@ fn udp_v4(payload: &[u8]) -> Packet {
 }
 
 fn udp_v6(payload: &[u8]) -> Packet {
-    let (source, destination) = (
-        endpoint("[2001:db8:1::2]:5000"),
-        endpoint("[2001:db8:2::7]:3478"),
-    );
+    let (source, destination) =
+        (endpoint("[2001:db8:1::2]:5000"), endpoint("[2001:db8:2::7]:3478"));
     Packet::udp(source, destination, Bytes::copy_from_slice(payload))
 }

@@ -36,11 +36,7 @@ impl Grid<'_> {
     fn title(&self, color: Color) -> String {
         let scenario = self.records.first().map_or("", |record| &record.scenario);
         let scenario = color.paint(HEADER, &shorten(&clean(scenario), WIDTH_MAX / 2));
-        let about = format!(
-            "{}, {}",
-            count(self.records.len() as u64, "run"),
-            seeds(self.records)
-        );
+        let about = format!("{}, {}", count(self.records.len() as u64, "run"), seeds(self.records));
         format!("{scenario}  {}\n", color.paint(QUIET, &about))
     }
 
@@ -84,13 +80,7 @@ impl Grid<'_> {
             ("p95", Align::Right),
             ("max", Align::Right),
         ]);
-        for PathStats {
-            path,
-            runs,
-            agreement,
-            times,
-        } in self.paths()
-        {
+        for PathStats { path, runs, agreement, times } in self.paths() {
             let style = path_style(path);
             table.push([
                 TableCell::new(style, &letter(path).to_string()),
@@ -105,16 +95,8 @@ impl Grid<'_> {
                 TableCell::plain(&span(times.map(|times| times.max))),
             ]);
         }
-        let alarms = self
-            .records
-            .iter()
-            .filter(|record| is_alarm(record))
-            .count();
-        let mixed = self
-            .cells
-            .values()
-            .filter(|cell| cell.path.is_none())
-            .count();
+        let alarms = self.records.iter().filter(|record| is_alarm(record)).count();
+        let mixed = self.cells.values().filter(|cell| cell.path.is_none()).count();
         let missing = self.missing();
         for (style, mark, words, number) in [
             (QUIET, MIXED, "several paths in one cell", mixed),
@@ -143,10 +125,9 @@ const MISSING: char = '.';
 fn chip(cell: Option<&Cell>, wide: usize, color: Color) -> String {
     let (style, mark) = match cell {
         None => (QUIET, format!("{MISSING} ")),
-        Some(cell) if cell.alarm => (
-            AnsiColor::BrightWhite.on(AnsiColor::Red).bold(),
-            format!("{}!", cell.letter()),
-        ),
+        Some(cell) if cell.alarm => {
+            (AnsiColor::BrightWhite.on(AnsiColor::Red).bold(), format!("{}!", cell.letter()))
+        }
         Some(cell) => (block_style(cell.path), format!("{} ", cell.letter())),
     };
     let before = (wide - 1) / 2;
@@ -189,11 +170,8 @@ impl<'a> Layout<'a> {
         let labels: Vec<_> = grid.rows.iter().map(|label| clean(label)).collect();
         let row_breaks = breaks(&grid.rows);
         let column_breaks = breaks(&grid.columns);
-        let headings: Vec<Vec<_>> = grid
-            .columns
-            .iter()
-            .map(|label| label.split('/').map(clean).collect())
-            .collect();
+        let headings: Vec<Vec<_>> =
+            grid.columns.iter().map(|label| label.split('/').map(clean).collect()).collect();
         let depth = headings.first().map_or(0, Vec::len);
         let even = headings.iter().all(|lines| lines.len() == depth);
         let chip = widest(headings.iter().flatten()).max(3);
@@ -230,9 +208,7 @@ impl<'a> Layout<'a> {
         Self {
             label_width: widest(labels.iter().chain([&axis])),
             labels,
-            headings: (1..=grid.columns.len())
-                .map(|n| vec![format!("{n:>2}").into()])
-                .collect(),
+            headings: (1..=grid.columns.len()).map(|n| vec![format!("{n:>2}").into()]).collect(),
             chip: CHIP,
             gap: 0,
             row_breaks: vec![false; grid.rows.len()],
@@ -249,11 +225,7 @@ impl<'a> Layout<'a> {
         let depth = self.headings.first().map_or(0, Vec::len);
         for level in 0..depth {
             let last = level + 1 == depth;
-            let axis = if last {
-                clean(row_axis)
-            } else {
-                Cow::Borrowed("")
-            };
+            let axis = if last { clean(row_axis) } else { Cow::Borrowed("") };
             let axis = shorten(&axis, self.label_width);
             let room = before_cells - INDENT - width(&axis);
             let mut line = format!("{:INDENT$}{axis}{:room$}", "", "");
@@ -282,18 +254,11 @@ fn widest<'b>(texts: impl IntoIterator<Item = &'b Cow<'b, str>>) -> usize {
 ///
 /// No breaks if a label has no group, or if every label would be alone in its own.
 fn breaks(labels: &[&str]) -> Vec<bool> {
-    let groups: Option<Vec<&str>> = labels
-        .iter()
-        .map(|label| label.split_once('/').map(|(group, _)| group))
-        .collect();
+    let groups: Option<Vec<&str>> =
+        labels.iter().map(|label| label.split_once('/').map(|(group, _)| group)).collect();
     let none = vec![false; labels.len()];
     let Some(groups) = groups else { return none };
-    let breaks: Vec<bool> = (0..groups.len())
-        .map(|index| index > 0 && groups[index] != groups[index - 1])
-        .collect();
-    if breaks.iter().skip(1).all(|&is_break| is_break) {
-        none
-    } else {
-        breaks
-    }
+    let breaks: Vec<bool> =
+        (0..groups.len()).map(|index| index > 0 && groups[index] != groups[index - 1]).collect();
+    if breaks.iter().skip(1).all(|&is_break| is_break) { none } else { breaks }
 }

@@ -33,24 +33,14 @@ pub(crate) fn full() -> RunRecord {
         gather_ns: Some(81 * MS + 250_000),
         connect_ns: Some(1_294 * MS),
         states: BTreeMap::from([
-            (
-                "alice".to_owned(),
-                states(&[(0, "checking"), (1_290 * MS, "connected")]),
-            ),
-            (
-                "bob".to_owned(),
-                states(&[(500 * MS, "checking"), (1_294 * MS, "connected")]),
-            ),
+            ("alice".to_owned(), states(&[(0, "checking"), (1_290 * MS, "connected")])),
+            ("bob".to_owned(), states(&[(500 * MS, "checking"), (1_294 * MS, "connected")])),
         ]),
         load: Some(LoadRecord::Echo(EchoRecord::evaluate(vec![
             echo("alice", "bob", 3, &[56 * MS, 40 * MS, 41 * MS]),
             echo("bob", "alice", 3, &[40 * MS, 44 * MS]),
         ]))),
-        payload: PayloadCounts {
-            lan: 0,
-            direct: 11,
-            relay: 0,
-        },
+        payload: PayloadCounts { lan: 0, direct: 11, relay: 0 },
         expect: Some(serde_json::json!({"path": "direct", "connect_within": "5s"})),
         verdict: Verdict::Pass,
         reasons: Vec::new(),
@@ -109,10 +99,7 @@ pub(crate) fn passing(scenario: &str, labels: &[(&str, &str)], path: Path) -> Ru
 
 /// `record` failing because the network saw `path`.
 pub(crate) fn seen_as(path: Path, mut record: RunRecord) -> RunRecord {
-    record.reasons = vec![format!(
-        "expected path {}, the network saw {path}",
-        record.path
-    )];
+    record.reasons = vec![format!("expected path {}, the network saw {path}", record.path)];
     record.verdict = Verdict::Fail;
     record.path = path;
     record.witness = Some(path);
@@ -135,50 +122,27 @@ pub(crate) fn nat_matrix() -> Vec<RunRecord> {
             ("APDM", "APDM") => false,
             _ => !apdf(alice) && !apdf(bob) && (alice.1 == "EIF" || bob.1 == "EIF"),
         };
-        let (path, wait) = if direct {
-            (Path::Direct, 162)
-        } else {
-            (Path::Relay, 1_290)
-        };
+        let (path, wait) = if direct { (Path::Direct, 162) } else { (Path::Relay, 1_290) };
         let label = |(mapping, filtering): (&str, &str)| format!("{mapping}/{filtering}");
         let labels = [("alice", label(alice)), ("bob", label(bob))];
-        let labels = labels
-            .each_ref()
-            .map(|(axis, label)| (*axis, label.as_str()));
+        let labels = labels.each_ref().map(|(axis, label)| (*axis, label.as_str()));
         let connect_ns = Some((wait + 3 * a as u64 + b as u64) * MS);
-        RunRecord {
-            connect_ns,
-            ..passing("nat-matrix", &labels, path)
-        }
+        RunRecord { connect_ns, ..passing("nat-matrix", &labels, path) }
     };
     pairs.map(record).collect()
 }
 
 pub(crate) fn case(labels: &[(&str, &str)]) -> Case {
-    labels
-        .iter()
-        .map(|&(axis, label)| (axis.to_owned(), label.to_owned()))
-        .collect()
+    labels.iter().map(|&(axis, label)| (axis.to_owned(), label.to_owned())).collect()
 }
 
 fn states(entered: &[(u64, &str)]) -> Vec<StateRecord> {
-    entered
-        .iter()
-        .map(|&(at_ns, state)| StateRecord {
-            at_ns,
-            state: state.to_owned(),
-        })
-        .collect()
+    entered.iter().map(|&(at_ns, state)| StateRecord { at_ns, state: state.to_owned() }).collect()
 }
 
 fn echo(from: &str, to: &str, sent: u64, round_trips_ns: &[u64]) -> EchoSamples {
     let (from, to) = (from.to_owned(), to.to_owned());
-    EchoSamples {
-        from,
-        to,
-        sent,
-        round_trips_ns: round_trips_ns.to_vec(),
-    }
+    EchoSamples { from, to, sent, round_trips_ns: round_trips_ns.to_vec() }
 }
 
 /// Makes colour visible in snapshots: the escape byte prints as `␛`.
@@ -193,9 +157,7 @@ pub(crate) fn uncoloured(text: &str) -> String {
         let mut parts = line.split('\u{1b}');
         let mut uncoloured = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let (code, rest) = part
-                .split_once('m')
-                .expect("an escape sequence that sets a style");
+            let (code, rest) = part.split_once('m').expect("an escape sequence that sets a style");
             assert!(code.starts_with('['), "{code:?}");
             uncoloured += rest;
         }

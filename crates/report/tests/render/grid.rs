@@ -57,12 +57,8 @@ fn wide_labels_are_numbered() {
         "rfc6888-cgn",
     ];
     let matrix = |columns: &[&str]| -> Vec<RunRecord> {
-        let pairs = profiles
-            .iter()
-            .flat_map(|&a| columns.iter().map(move |&b| (a, b)));
-        pairs
-            .map(|(a, b)| passing("pairs", &[("a", a), ("b", b)], Path::Direct))
-            .collect()
+        let pairs = profiles.iter().flat_map(|&a| columns.iter().map(move |&b| (a, b)));
+        pairs.map(|(a, b)| passing("pairs", &[("a", a), ("b", b)], Path::Direct)).collect()
     };
     insta::assert_snapshot!("numbered_square", draw(&matrix(&profiles)));
     insta::assert_snapshot!("numbered_with_key", draw(&matrix(&profiles[1..])));
@@ -88,11 +84,7 @@ fn a_report_that_is_no_grid_is_none() {
 
 #[test]
 fn labels_cannot_break_the_grid() {
-    let evil = passing(
-        "e\nvil",
-        &[("a\u{1b}[2J", "x\ny"), ("b\u{7}", "p/\u{202e}/\0")],
-        Path::Lan,
-    );
+    let evil = passing("e\nvil", &[("a\u{1b}[2J", "x\ny"), ("b\u{7}", "p/\u{202e}/\0")], Path::Lan);
     insta::assert_snapshot!("hostile_labels", draw(&[evil]));
 }
 

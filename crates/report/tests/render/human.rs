@@ -17,14 +17,7 @@ fn mixed() -> Report {
     };
     Report::new(
         "0.1.0",
-        vec![
-            full(),
-            passing("same-lan", &[], Path::Lan),
-            relay,
-            open,
-            disagreeing,
-            error(),
-        ],
+        vec![full(), passing("same-lan", &[], Path::Lan), relay, open, disagreeing, error()],
     )
 }
 
@@ -54,20 +47,8 @@ fn forty_runs_have_rows_forty_one_are_counted() {
         let report = Report::new("0.1.0", vec![passing("same-lan", &[], Path::Lan); number]);
         human::render(&report, Color::Never)
     };
-    assert_eq!(
-        runs(40)
-            .lines()
-            .filter(|line| line.starts_with("same-lan"))
-            .count(),
-        40
-    );
-    assert_eq!(
-        runs(41)
-            .lines()
-            .filter(|line| line.starts_with("same-lan"))
-            .count(),
-        1
-    );
+    assert_eq!(runs(40).lines().filter(|line| line.starts_with("same-lan")).count(), 40);
+    assert_eq!(runs(41).lines().filter(|line| line.starts_with("same-lan")).count(), 1);
 }
 
 #[test]
@@ -77,11 +58,7 @@ fn seeds_are_a_column_only_if_there_are_several() {
     second.seed = 12;
     let two = Report::new("0.1.0", vec![one.runs[0].clone(), second]);
     let header = |report: &Report| {
-        human::render(report, Color::Never)
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        human::render(report, Color::Never).lines().next().unwrap_or_default().to_owned()
     };
     let without = "scenario  session  path  agent  oracle  gather  connect  verdict";
     assert_eq!(header(&one), without);
@@ -122,14 +99,7 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
         ..full()
     };
     let text = human::render(&Report::new("0.1.0", vec![record]), Color::Never);
-    assert!(
-        text.chars()
-            .all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'),
-        "{text:?}"
-    );
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
     assert_eq!(text.lines().count(), 10, "{text}");
-    assert!(
-        text.contains(r"repeat: a\u{1b}]0;owned\u{7}\nb\u{202e}|\t"),
-        "{text}"
-    );
+    assert!(text.contains(r"repeat: a\u{1b}]0;owned\u{7}\nb\u{202e}|\t"), "{text}");
 }

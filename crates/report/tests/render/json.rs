@@ -53,15 +53,7 @@ fn every_promised_key_is_there_also_where_there_is_nothing_to_say() {
         assert_eq!(keys(&run["packets"]), ["delivered", "dropped", "sent"]);
     }
     let error = &value["runs"][1];
-    for key in [
-        "witness",
-        "local",
-        "remote",
-        "gather_ns",
-        "connect_ns",
-        "load",
-        "expect",
-    ] {
+    for key in ["witness", "local", "remote", "gather_ns", "connect_ns", "load", "expect"] {
         assert!(error[key].is_null(), "{key}: {}", error[key]);
     }
     let local = &value["runs"][0]["local"];
@@ -81,10 +73,7 @@ fn one_run_a_line_with_keys_in_the_promised_order() {
 #[test]
 fn what_is_written_reads_back_the_same() {
     let report = Report::new("0.1.0", vec![full(), error()]);
-    assert_eq!(
-        serde_json::from_str::<Report>(&json::render(&report)).unwrap(),
-        report
-    );
+    assert_eq!(serde_json::from_str::<Report>(&json::render(&report)).unwrap(), report);
 }
 
 #[test]
@@ -102,10 +91,8 @@ fn json_lines_are_the_records_alone_one_a_line() {
         json::write_line(&mut out, record).unwrap();
     }
     let text = String::from_utf8(out).unwrap();
-    let read: Vec<RunRecord> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let read: Vec<RunRecord> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(read, records);
     assert!(text.ends_with('\n'));
 }
@@ -130,15 +117,7 @@ fn the_summary_counts_verdicts_and_the_network_s_word() {
     let mut runs = nat_matrix();
     runs.push(seen_as(natbed_report::Path::Relay, full()));
     runs.push(error());
-    let expected = Summary {
-        pass: 81,
-        fail: 1,
-        error: 1,
-        lan: 0,
-        direct: 42,
-        relay: 40,
-        none: 1,
-    };
+    let expected = Summary { pass: 81, fail: 1, error: 1, lan: 0, direct: 42, relay: 40, none: 1 };
     assert_eq!(Report::new("0.1.0", runs).summary, expected);
 }
 
@@ -148,27 +127,15 @@ fn an_echo_load_is_counted_each_way_and_together() {
     let echo = &value["load"]["echo"];
     assert_eq!([&echo["sent"], &echo["received"], &echo["lost"]], [6, 5, 1]);
     assert_eq!(echo["loss_ppm"], 166_667);
-    assert_eq!(
-        [&echo["rtt_min_ns"], &echo["rtt_p50_ns"]],
-        [40_000_000, 41_000_000]
-    );
-    assert_eq!(
-        [&echo["rtt_p95_ns"], &echo["rtt_max_ns"]],
-        [56_000_000, 56_000_000]
-    );
+    assert_eq!([&echo["rtt_min_ns"], &echo["rtt_p50_ns"]], [40_000_000, 41_000_000]);
+    assert_eq!([&echo["rtt_p95_ns"], &echo["rtt_max_ns"]], [56_000_000, 56_000_000]);
     let bob = &echo["directions"][1];
     assert_eq!([&bob["from"], &bob["to"]], ["bob", "alice"]);
-    assert_eq!(
-        [&bob["lost"], &bob["loss_ppm"], &bob["rtt_max_ns"]],
-        [1, 333_333, 44_000_000]
-    );
+    assert_eq!([&bob["lost"], &bob["loss_ppm"], &bob["rtt_max_ns"]], [1, 333_333, 44_000_000]);
 }
 
 #[test]
 fn the_axes_of_a_case_keep_their_order() {
     let line = serde_json::to_string(&full()).unwrap();
-    assert!(
-        line.contains(r#""case":{"nat":"EIM/APDF","first":"bob"},"seed":7"#),
-        "{line}"
-    );
+    assert!(line.contains(r#""case":{"nat":"EIM/APDF","first":"bob"},"seed":7"#), "{line}");
 }

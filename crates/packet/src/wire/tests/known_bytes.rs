@@ -5,16 +5,10 @@ use std::net::IpAddr;
 use super::*;
 use crate::{Body, Icmp, IcmpErrorKind, Tcp, TcpFlags};
 
-const ECHO_REQUEST: Icmp = Icmp::EchoRequest {
-    identifier: 77,
-    sequence: 1,
-    payload: Bytes::from_static(b"ping"),
-};
-const ECHO_REPLY: Icmp = Icmp::EchoReply {
-    identifier: 77,
-    sequence: 1,
-    payload: Bytes::from_static(b"ping"),
-};
+const ECHO_REQUEST: Icmp =
+    Icmp::EchoRequest { identifier: 77, sequence: 1, payload: Bytes::from_static(b"ping") };
+const ECHO_REPLY: Icmp =
+    Icmp::EchoReply { identifier: 77, sequence: 1, payload: Bytes::from_static(b"ping") };
 const SEGMENT: Tcp = Tcp {
     source_port: 49152,
     destination_port: 443,
@@ -36,25 +30,15 @@ fn check(packet: &Packet, bytes: &str) {
 }
 
 fn tcp(packet: &Packet, tcp: Tcp) -> Packet {
-    Packet {
-        body: Body::Tcp(Box::new(tcp)),
-        ..packet.clone()
-    }
+    Packet { body: Body::Tcp(Box::new(tcp)), ..packet.clone() }
 }
 
 fn icmp(packet: &Packet, icmp: Icmp) -> Packet {
-    Packet {
-        body: Body::Icmp(icmp),
-        ..packet.clone()
-    }
+    Packet { body: Body::Icmp(icmp), ..packet.clone() }
 }
 
 fn back(packet: &Packet) -> Packet {
-    Packet {
-        source: packet.destination,
-        destination: packet.source,
-        ..packet.clone()
-    }
+    Packet { source: packet.destination, destination: packet.source, ..packet.clone() }
 }
 
 fn error(kind: IcmpErrorKind, from: &str, offender: &Packet) -> Packet {
@@ -77,10 +61,7 @@ fn udp_over_ipv4() {
 #[test]
 fn udp_over_ipv6() {
     check(
-        &Packet {
-            ttl: 63,
-            ..udp_v6(b"hello")
-        },
+        &Packet { ttl: 63, ..udp_v6(b"hello") },
         "
         6000 0000 000d 113f
         2001 0db8 0001 0000 0000 0000 0000 0002
@@ -163,10 +144,7 @@ fn echo_request_over_ipv4() {
 #[test]
 fn echo_reply_over_ipv4() {
     check(
-        &Packet {
-            ttl: 57,
-            ..icmp(&back(&udp_v4(b"")), ECHO_REPLY)
-        },
+        &Packet { ttl: 57, ..icmp(&back(&udp_v4(b"")), ECHO_REPLY) },
         "
         4500 0020 0000 4000 3901 55f8
         c633 6407 c0a8 0102
@@ -207,11 +185,7 @@ fn echo_reply_over_ipv6() {
 #[test]
 fn port_unreachable_about_udp_over_ipv4() {
     check(
-        &error(
-            IcmpErrorKind::PortUnreachable,
-            "198.51.100.7",
-            &udp_v4(b"hello"),
-        ),
+        &error(IcmpErrorKind::PortUnreachable, "198.51.100.7", &udp_v4(b"hello")),
         "
         4500 0038 0000 4000 4001 4ee0
         c633 6407 c0a8 0102
@@ -225,11 +199,7 @@ fn port_unreachable_about_udp_over_ipv4() {
 #[test]
 fn port_unreachable_about_udp_over_ipv6() {
     check(
-        &error(
-            IcmpErrorKind::PortUnreachable,
-            "2001:db8:2::7",
-            &udp_v6(b"hello"),
-        ),
+        &error(IcmpErrorKind::PortUnreachable, "2001:db8:2::7", &udp_v6(b"hello")),
         "
         6000 0000 0038 3a40
         2001 0db8 0002 0000 0000 0000 0000 0007
@@ -245,11 +215,7 @@ fn port_unreachable_about_udp_over_ipv6() {
 #[test]
 fn too_big_about_tcp_over_ipv4() {
     check(
-        &error(
-            IcmpErrorKind::TooBig { mtu: 1400 },
-            "203.0.113.1",
-            &tcp(&udp_v4(b""), SEGMENT),
-        ),
+        &error(IcmpErrorKind::TooBig { mtu: 1400 }, "203.0.113.1", &tcp(&udp_v4(b""), SEGMENT)),
         "
         4500 0038 0000 4000 4001 3d19
         cb00 7101 c0a8 0102
@@ -322,11 +288,7 @@ fn req_768_a_udp_checksum_of_zero_over_ipv4_is_none() {
 
 #[test]
 fn req_4443_3_2_the_code_of_packet_too_big_is_ignored() {
-    let error = error(
-        IcmpErrorKind::TooBig { mtu: 1280 },
-        "2001:db8:3::1",
-        &udp_v6(b""),
-    );
+    let error = error(IcmpErrorKind::TooBig { mtu: 1280 }, "2001:db8:3::1", &udp_v6(b""));
     let mut bytes = encode(&error).unwrap();
     bytes[41] = 9;
     properties::seal(&mut bytes);

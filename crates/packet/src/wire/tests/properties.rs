@@ -50,17 +50,9 @@ fn query() -> impl Strategy<Value = Icmp> {
     (any::<bool>(), any::<u16>(), any::<u16>(), payload()).prop_map(
         |(request, identifier, sequence, payload)| {
             if request {
-                Icmp::EchoRequest {
-                    identifier,
-                    sequence,
-                    payload,
-                }
+                Icmp::EchoRequest { identifier, sequence, payload }
             } else {
-                Icmp::EchoReply {
-                    identifier,
-                    sequence,
-                    payload,
-                }
+                Icmp::EchoReply { identifier, sequence, payload }
             }
         },
     )
@@ -77,14 +69,7 @@ fn quoted() -> impl Strategy<Value = (bool, Quoted)> {
     (addresses(), ports).prop_map(|(ips, (protocol, ports))| {
         let source = Endpoint::new(ips.0, ports.0);
         let destination = Endpoint::new(ips.1, ports.1);
-        (
-            ips.0.is_ipv4(),
-            Quoted {
-                protocol,
-                source,
-                destination,
-            },
-        )
+        (ips.0.is_ipv4(), Quoted { protocol, source, destination })
     })
 }
 
@@ -92,11 +77,7 @@ fn quoted() -> impl Strategy<Value = (bool, Quoted)> {
 fn packet() -> impl Strategy<Value = Packet> {
     let datagram = (any::<u16>(), any::<u16>(), payload()).prop_map(
         |(source_port, destination_port, payload)| {
-            Body::Udp(Udp {
-                source_port,
-                destination_port,
-                payload,
-            })
+            Body::Udp(Udp { source_port, destination_port, payload })
         },
     );
     let flow = prop_oneof![
@@ -104,50 +85,24 @@ fn packet() -> impl Strategy<Value = Packet> {
         tcp().prop_map(|tcp| Body::Tcp(Box::new(tcp))),
         query().prop_map(Body::Icmp),
     ];
-    let plain =
-        (addresses(), any::<u8>(), flow).prop_map(|((source, destination), ttl, body)| Packet {
-            source,
-            destination,
-            ttl,
-            body,
-        });
-    let error = (
-        quoted(),
-        kind(),
-        any::<[u8; 16]>(),
-        any::<[u8; 16]>(),
-        any::<u8>(),
-    )
-        .prop_map(|((v4, quoted), kind, source, destination, ttl)| {
+    let plain = (addresses(), any::<u8>(), flow)
+        .prop_map(|((source, destination), ttl, body)| Packet { source, destination, ttl, body });
+    let error = (quoted(), kind(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u8>()).prop_map(
+        |((v4, quoted), kind, source, destination, ttl)| {
             let ip = |bytes: [u8; 16]| -> IpAddr {
-                if v4 {
-                    [bytes[0], bytes[1], bytes[2], bytes[3]].into()
-                } else {
-                    bytes.into()
-                }
+                if v4 { [bytes[0], bytes[1], bytes[2], bytes[3]].into() } else { bytes.into() }
             };
-            let body = Body::Icmp(Icmp::Error {
-                kind,
-                quoted: Box::new(quoted),
-            });
-            Packet {
-                source: ip(source),
-                destination: ip(destination),
-                ttl,
-                body,
-            }
-        });
+            let body = Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) });
+            Packet { source: ip(source), destination: ip(destination), ttl, body }
+        },
+    );
     prop_oneof![3 => plain, 1 => error]
 }
 
 /// Makes every checksum of `bytes` right, as far as they look like a packet.
 pub(super) fn seal(bytes: &mut [u8]) {
     let Some(first) = bytes.first() else { return };
-    let version = if first >> 4 == 6 {
-        Version::V6
-    } else {
-        Version::V4
-    };
+    let version = if first >> 4 == 6 { Version::V6 } else { Version::V4 };
     if bytes.len() < version.header_len() {
         return;
     }
