@@ -77,11 +77,7 @@ impl<'a> Batch<'a> {
     /// Runs everything and hands each run's records over in order; `done` runs on this thread.
     ///
     /// Setting `cancel` stops starting runs; those that run are finished and handed over.
-    pub fn carry_out(
-        &self,
-        cancel: &AtomicBool,
-        mut done: impl FnMut(Vec<RunRecord>),
-    ) -> BatchEnd {
+    pub fn carry_out(&self, cancel: &AtomicBool, mut done: impl FnMut(Vec<RunRecord>)) -> BatchEnd {
         let mut end = BatchEnd::default();
         let mut first: Option<Vec<RunRecord>> = None;
         let mut finished = self.jobs();
@@ -144,8 +140,7 @@ impl<'a> Batch<'a> {
         let document = &job.selected.document;
         let case = document.case(job.case);
         let repeat = repeat(job, &case.labels);
-        let id =
-            RunId { scenario: document.name(), case: &case, seed: job.seed, repeat: &repeat };
+        let id = RunId { scenario: document.name(), case: &case, seed: job.seed, repeat: &repeat };
         let pcap = self
             .pcap
             .filter(|_| !job.is_repetition)
@@ -161,8 +156,7 @@ impl<'a> Batch<'a> {
         let document = &job.selected.document;
         let case = document.case(job.case);
         let repeat = repeat(job, &case.labels);
-        let id =
-            RunId { scenario: document.name(), case: &case, seed: job.seed, repeat: &repeat };
+        let id = RunId { scenario: document.name(), case: &case, seed: job.seed, repeat: &repeat };
         error_records(id, &format!("internal: {error}"))
     }
 }

@@ -77,9 +77,7 @@ impl Word {
         match text.split_once('=') {
             None => Ok(Self::Part(text.to_owned())),
             // A whole case name, as `natbed list` prints it, contains `/` before its first `=`.
-            Some((axis, _)) if axis.contains('/') => {
-                Ok(Self::Part(text.to_owned()))
-            }
+            Some((axis, _)) if axis.contains('/') => Ok(Self::Part(text.to_owned())),
             Some((axis, label)) if !axis.is_empty() && !label.is_empty() => {
                 Ok(Self::Axis { axis: axis.to_owned(), label: label.to_owned() })
             }

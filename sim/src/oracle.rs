@@ -22,10 +22,8 @@ const SHORTEST_MAPPING: SimDuration = SimDuration::from_secs(10);
 /// How many boxes in a row the composition of two classes has been held against.
 const LAYERS_MAX: usize = 2;
 /// No box at all: nothing is rewritten, everything is let in.
-const NO_BOX: NatClass = NatClass {
-    mapping: Mapping::EndpointIndependent,
-    filtering: Filtering::EndpointIndependent,
-};
+const NO_BOX: NatClass =
+    NatClass { mapping: Mapping::EndpointIndependent, filtering: Filtering::EndpointIndependent };
 
 /// A prediction and what it follows from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +204,9 @@ impl<'a> Inquiry<'a> {
             |gateways: &[&Gateway]| gateways.iter().any(|gateway| gateway.nat.is_some());
         if !self.has_stun() {
             match (is_behind_nat(below_a), is_behind_nat(below_b)) {
-                (true, true) => return Ok((false, "without STUN neither knows its public address")),
+                (true, true) => {
+                    return Ok((false, "without STUN neither knows its public address"));
+                }
                 (false, false) => {}
                 _ => return Err(Oracle::open("one side does not know its public address")),
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use natbed_peer::{Candidate, SessionReport};
 use natbed_report::{
-    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path,
-    PayloadCounts, RunRecord, StateRecord, Verdict,
+    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path, PayloadCounts,
+    RunRecord, StateRecord, Verdict,
 };
 use natbed_scenario::{Case, Expect, ExpectedPath, Gateway, NatChoice, Scenario, Session};
 use natbed_units::SimTime;
@@ -60,9 +60,8 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
         let oracle = predict(scenario, session);
         let (verdict, reasons) = judge(&observed, &oracle, session.expect.as_ref());
         let pair = report.and_then(|report| report.peers[0].pair);
-        let since_start = |at: Option<SimTime>| {
-            Some(at?.saturating_since(report?.started).as_nanos())
-        };
+        let since_start =
+            |at: Option<SimTime>| Some(at?.saturating_since(report?.started).as_nanos());
         records.push(RunRecord {
             path: observed.path(),
             witness: observed.witness,

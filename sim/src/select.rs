@@ -58,7 +58,9 @@ pub fn load_all(paths: &[PathBuf], color: bool) -> Result<Vec<Selected>, Abort> 
     for path in files {
         match load(&path) {
             Ok(document) => selected.push(Selected { path: Some(path), document }),
-            Err(Invalid::Unreadable(error)) => problems.push_str(&format!("error: {error}\n")),
+            Err(Invalid::Unreadable(error)) => {
+                problems.push_str(&format!("error: {:#}\n", anyhow::Error::new(error)));
+            }
             Err(Invalid::Wrong(diagnostics)) => problems.push_str(&diagnostics.render(color)),
         }
     }

@@ -78,9 +78,7 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
             name: lan.name.clone(),
             lan: *id,
             inside: gateway.inside,
-            upstream: gateway
-                .via
-                .map_or(Attachment::Internet, |via| Attachment::Lan(lans[via.0])),
+            upstream: gateway.via.map_or(Attachment::Internet, |via| Attachment::Lan(lans[via.0])),
             outside: gateway.external,
             uplink: link(&gateway.uplink),
             nat: gateway.nat.as_ref().map(|nat| nat.config.clone()),
@@ -138,7 +136,8 @@ pub fn schedule_events(
                     world.at(at, move |world| world.network_mut().set_link_down(link, is_down));
                 }
             }
-            EventAction::ServerStop(HostIndex(host)) | EventAction::ServerStart(HostIndex(host)) => {
+            EventAction::ServerStop(HostIndex(host))
+            | EventAction::ServerStart(HostIndex(host)) => {
                 let is_stopped = matches!(event.action, EventAction::ServerStop(_));
                 let host = hosts[host];
                 world.at(at, move |world| {

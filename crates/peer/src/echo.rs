@@ -90,14 +90,8 @@ pub(crate) async fn run_echo(
 ) -> Arc<Mutex<EchoReport>> {
     let report = Arc::new(Mutex::new(EchoReport::default()));
     let (done_tx, mut done) = tokio::sync::watch::channel(false);
-    let answering = answer(
-        handle.clone(),
-        Arc::clone(&channel),
-        tag,
-        config,
-        Arc::clone(&report),
-        done_tx,
-    );
+    let answering =
+        answer(handle.clone(), Arc::clone(&channel), tag, config, Arc::clone(&report), done_tx);
     tokio::spawn(answering);
 
     let mut buffer = vec![0; config.size.max(EchoConfig::MIN_SIZE)];

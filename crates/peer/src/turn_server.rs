@@ -44,10 +44,7 @@ impl TurnServer {
     /// # Errors
     ///
     /// When the port is taken, or when the `turn` crate refuses its configuration.
-    pub async fn start(
-        host: &Host,
-        users: &[(String, String)],
-    ) -> Result<Self, TurnServerError> {
+    pub async fn start(host: &Host, users: &[(String, String)]) -> Result<Self, TurnServerError> {
         let socket = host.bind_udp(STUN_PORT)?;
         let relay_ip = socket.local_addr().ip();
         let keys = users

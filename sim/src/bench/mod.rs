@@ -83,13 +83,8 @@ pub fn measure_all() -> anyhow::Result<Vec<Figure>> {
     let memory = network::bytes_per_idle_host(100_000)?;
     let session = best(session::ice_session)?;
 
-    let per_second = |name, about, value, target| Figure {
-        name,
-        about,
-        value,
-        unit: Unit::PerSecond,
-        target,
-    };
+    let per_second =
+        |name, about, value, target| Figure { name, about, value, unit: Unit::PerSecond, target };
     Ok(vec![
         per_second(
             "raw_two_nat_datagrams",
@@ -179,10 +174,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
         Unit::Bytes => format!("{value:.0} B"),
     };
     let mut text = String::from("Per CPU-second of one thread, best of several rounds.\n\n");
-    text.push_str(&format!(
-        "{:38} {:>10} {:>12}  what\n",
-        "figure", "measured", "target"
-    ));
+    text.push_str(&format!("{:38} {:>10} {:>12}  what\n", "figure", "measured", "target"));
     for figure in figures {
         let bound = if figure.unit == Unit::PerSecond { ">=" } else { "<=" };
         let measured = format!("{:>10}", number(figure.value, figure.unit));

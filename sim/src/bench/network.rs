@@ -10,63 +10,52 @@ use natbed_units::{SimDuration, SimTime};
 
 use super::topology::{PATH_DELAY, PAYLOAD_BYTES, Pair, many_hosts, public_address, two_nats};
 
-/// Sends datagrams at equal gaps so that `in_flight` are on their way, and takes the deliveries.
-///
-/// Returns the CPU time for `datagrams` once the path is full.
+/// CPU time of `datagrams` through two NATs with `in_flight` of them on their way.
 pub(super) fn two_nat_datagrams(datagrams: u64, in_flight: u64) -> anyhow::Result<Duration> {
     let Pair { mut network, sender, sender_address, target, .. } = two_nats()?;
     let payload = Bytes::from(vec![7; PAYLOAD_BYTES]);
-    let gap = PATH_DELAY / in_flight;
-    let mut now = SimTime::ZERO;
-    let mut send = |network: &mut Network| {
+    full_path(&mut network, in_flight, datagrams, |network, now| {
         network.send(now, sender, Packet::udp(sender_address, target, payload.clone()));
-        now += gap;
-        now
-    };
-    for _ in 0..in_flight {
-        let next = send(&mut network);
-        drive(&mut network, next);
-    }
-    let start = thread_cpu_time();
-    let mut delivered = 0;
-    for _ in 0..datagrams {
-        let next = send(&mut network);
-        delivered += drive(&mut network, next);
-    }
-    let spent = thread_cpu_time() - start;
-    // One may still be at the very end of its way.
-    anyhow::ensure!(delivered + 1 >= datagrams, "{delivered} of {datagrams} arrived");
-    Ok(spent)
+    })
 }
 
-/// Each of `hosts` hosts sends to another over and over, with `hosts` datagrams on their way.
+/// CPU time of `datagrams` between `hosts` hosts, with as many of them on their way as hosts.
 pub(super) fn many_hosts_datagrams(hosts: u32, datagrams: u64) -> anyhow::Result<Duration> {
     let (mut network, ids) = many_hosts(hosts)?;
     let payload = Bytes::from(vec![7; PAYLOAD_BYTES]);
-    let gap = PATH_DELAY / u64::from(hosts);
-    let mut now = SimTime::ZERO;
     let mut number = 0_u32;
-    let mut send = |network: &mut Network| {
+    full_path(&mut network, u64::from(hosts), datagrams, |network, now| {
         // A step that shares no factor with the number of hosts visits all, far apart in memory.
         number = (number + 7_919) % hosts;
         let (from, to) = (number, (number + hosts / 2 + 1) % hosts);
         let endpoint = |host| Endpoint::new(public_address(host), 9);
         let packet = Packet::udp(endpoint(from), endpoint(to), payload.clone());
         network.send(now, ids[from as usize], packet);
+    })
+}
+
+/// Lets `send` send at equal gaps so that `in_flight` datagrams are on their way, and takes the
+/// deliveries; returns the CPU time of `datagrams` once the path is full.
+fn full_path(
+    network: &mut Network,
+    in_flight: u64,
+    datagrams: u64,
+    mut send: impl FnMut(&mut Network, SimTime),
+) -> anyhow::Result<Duration> {
+    let gap = gap_for(in_flight);
+    let mut now = SimTime::ZERO;
+    let mut step = |network: &mut Network| {
+        send(network, now);
         now += gap;
-        now
+        drive(network, now)
     };
-    for _ in 0..hosts {
-        let next = send(&mut network);
-        drive(&mut network, next);
+    for _ in 0..in_flight {
+        step(network);
     }
     let start = thread_cpu_time();
-    let mut delivered = 0;
-    for _ in 0..datagrams {
-        let next = send(&mut network);
-        delivered += drive(&mut network, next);
-    }
+    let delivered: u64 = (0..datagrams).map(|_| step(network)).sum();
     let spent = thread_cpu_time() - start;
+    // One may still be at the very end of its way.
     anyhow::ensure!(delivered + 1 >= datagrams, "{delivered} of {datagrams} arrived");
     Ok(spent)
 }

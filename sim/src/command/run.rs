@@ -16,7 +16,7 @@ use crate::batch::{Batch, BatchEnd};
 use crate::cli::{Format, Output, OutputForm, RunArgs};
 use crate::exit::{Abort, Exit};
 use crate::filter::Filter;
-use crate::select::load_all;
+use crate::select::{Selected, load_all};
 
 /// Runs scenarios, reports as asked, and says how it went.
 ///
@@ -42,9 +42,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if batch.run_count() == 0 {
         return Err(Abort::new(Exit::NothingSelected, "the filter matches no case").into());
     }
+    if args.out.iter().any(|output| output.form == OutputForm::Markdown) && !is_grid(&selected) {
+        let message = "the Markdown form needs one scenario with at least two axes";
+        return Err(Abort::new(Exit::Usage, message).into());
+    }
     let mut outputs = open_outputs(&args.out)?;
     if let Some(directory) = &args.pcap {
-        std::fs::create_dir_all(directory).map_err(|error| unwritable(directory, &error))?;
+        prepare_captures(directory).map_err(|error| unwritable(directory, &error))?;
     }
     let session = Session::start()?;
 
@@ -166,6 +170,19 @@ fn open_outputs(outputs: &[Output]) -> Result<Vec<(&Output, BufWriter<File>)>, A
     Ok(files)
 }
 
+/// Makes the directory of captures, and finds out now rather than in each run whether it takes files.
+fn prepare_captures(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let probe = directory.join(".natbed-probe");
+    File::create(&probe)?;
+    std::fs::remove_file(probe)
+}
+
+/// Says whether the records will make a grid.
+fn is_grid(selected: &[Selected]) -> bool {
+    matches!(selected, [one] if one.document.axes().len() >= 2)
+}
+
 fn unwritable(path: &Path, error: &std::io::Error) -> Abort {
     Abort::new(Exit::SetUp, format!("cannot write {}: {error}", path.display()))
 }
@@ -183,7 +200,7 @@ fn write_output(
             let paths: Vec<_> = args.paths.iter().map(|path| path.display().to_string()).collect();
             let command = format!("natbed run {}", paths.join(" "));
             let text = markdown::nat_matrix(report, &command)
-                .context("the Markdown form needs one scenario with at least two axes")?;
+                .context("the runs make no grid: there are none, or it has too many columns")?;
             file.write_all(text.as_bytes())?;
         }
     }
