@@ -1,0 +1,295 @@
+//! Networks to run the stacks on, and what is seen of them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use natbed_nat::{FirewallConfig, Mapping, NatConfig};
+use natbed_network::observe::{Counters, PayloadTag, Sighting, Witness};
+use natbed_network::{
+    Attachment, GatewayConfig, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
+    LanId, Limits as NetworkLimits, LinkConfig, LinkId, Network, Observer, PipeConfig, Step,
+};
+use natbed_packet::{Body, Packet};
+use natbed_peer::{
+    Discovery, EchoConfig, IceAgent, IceDescription, IceServers, STUN_PORT, SessionConfig,
+    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgent, run_session,
+};
+use natbed_runtime::{Handle, Host, Limits, World, WorldHandle, run_on_fresh_thread};
+use natbed_units::{Seed, SimDuration, SimTime};
+
+/// One way through the core.
+pub(crate) const CORE: SimDuration = SimDuration::from_millis(10);
+/// One way over an uplink to the core.
+pub(crate) const UPLINK: SimDuration = SimDuration::from_nanos(5_004_321);
+/// One way between a host and its LAN.
+pub(crate) const LAN_HOP: SimDuration = SimDuration::from_micros(200);
+
+pub(crate) const SEED: Seed = Seed::new(1);
+pub(crate) const TAG: PayloadTag = PayloadTag::new(0);
+const USER: (&str, &str) = ("user", "secret");
+
+/// What is seen of a run.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) counters: Counters,
+    witness: Witness,
+    /// ICMP messages that reached a host.
+    pub(crate) icmp: Vec<(SimTime, HostId, Packet)>,
+    /// When a packet was last sent, by anybody.
+    pub(crate) last_sent: SimTime,
+}
+
+impl Watch {
+    pub(crate) fn sighting(&self) -> Sighting {
+        self.witness.sighting(TAG).unwrap_or_default()
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&mut self, hop: &Hop<'_>) {
+        self.counters.observe(hop);
+        self.witness.observe(hop);
+        match (hop.step, &hop.packet.body) {
+            (Step::Sent, _) => self.last_sent = hop.at,
+            (Step::Delivered(host), Body::Icmp(_)) => {
+                self.icmp.push((hop.at, host, hop.packet.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Two peers and the server that they gather with.
+pub(crate) struct Lab {
+    network: Network<Watch>,
+    server: HostId,
+    peers: [HostId; 2],
+    /// What leads from the first peer's site to the core.
+    uplink: LinkId,
+}
+
+impl Lab {
+    /// Peers behind NATs of their own.
+    pub(crate) fn two_homes(mappings: [Mapping; 2]) -> Self {
+        let mut network = internet();
+        let server = public_host(&mut network, "server", "198.51.100.1", None);
+        let mut uplinks = Vec::new();
+        let peers = [0, 1].map(|n| {
+            let mapping = mappings[n];
+            let name = ["a", "b"][n];
+            let (lan, uplink) = home(&mut network, name, n + 1, mapping);
+            uplinks.push(uplink);
+            lan_host(&mut network, name, lan, ["192.168.1.10", "192.168.2.20"][n])
+        });
+        Self { network, server, peers, uplink: uplinks[0] }
+    }
+
+    /// Peers behind the same NAT.
+    pub(crate) fn one_lan() -> Self {
+        let mut network = internet();
+        let server = public_host(&mut network, "server", "198.51.100.1", None);
+        let (lan, uplink) = home(&mut network, "home", 1, Mapping::EndpointIndependent);
+        let peers = [("a", "192.168.1.10"), ("b", "192.168.1.20")]
+            .map(|(name, address)| lan_host(&mut network, name, lan, address));
+        Self { network, server, peers, uplink }
+    }
+
+    /// Peers with public addresses and a firewall of their own.
+    pub(crate) fn public([server, a, b]: [&str; 3], firewall: Option<FirewallConfig>) -> Self {
+        let mut network = internet();
+        let server = public_host(&mut network, "server", server, None);
+        let peers = [("a", a), ("b", b)]
+            .map(|(name, address)| public_host(&mut network, name, address, firewall.clone()));
+        let uplink = network.host_links(peers[0]).next().unwrap();
+        Self { network, server, peers, uplink }
+    }
+
+    /// Runs `script` on the network, on a thread of its own.
+    pub(crate) fn run<T, F>(self, script: impl FnOnce(Site) -> F + Send) -> (T, Watch)
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        run_on_fresh_thread(SEED, || self.run_here(script)).unwrap()
+    }
+
+    /// Runs `script` on the network, on this thread.
+    pub(crate) fn run_here<T, F>(self, script: impl FnOnce(Site) -> F) -> (T, Watch)
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let Self { mut network, server, peers, uplink } = self;
+        network.observer_mut().witness.watch(TAG, peers);
+        let mut world = World::new(network, SEED, Limits::default());
+        let site = Site {
+            handle: world.handle(),
+            remote: world.remote(),
+            server: world.host(server),
+            peers: peers.map(|peer| world.host(peer)),
+            uplink,
+        };
+        let output = world.run_async(script(site)).unwrap().output.unwrap();
+        (output, world.into_network().into_observer())
+    }
+}
+
+/// A [`Lab`] as a script sees it.
+pub(crate) struct Site {
+    pub(crate) handle: Handle,
+    remote: WorldHandle<Watch>,
+    pub(crate) server: Host,
+    pub(crate) peers: [Host; 2],
+    uplink: LinkId,
+}
+
+impl Site {
+    /// Cuts the link from the first peer's site to the core, or mends it.
+    pub(crate) fn set_uplink_down(&self, at: SimTime, is_down: bool) {
+        let link = self.uplink;
+        self.remote.at(at, move |world| world.network_mut().set_link_down(link, is_down));
+    }
+
+    pub(crate) fn server_address(&self) -> SocketAddr {
+        SocketAddr::new(self.server.addresses()[0], STUN_PORT)
+    }
+
+    /// The server, with the password of an agent.
+    pub(crate) fn turn(&self, password: &str) -> IceServers {
+        let access = TurnServerAccess {
+            address: self.server_address(),
+            user: USER.0.to_owned(),
+            password: password.to_owned(),
+        };
+        IceServers { stun: Vec::new(), turn: vec![access] }
+    }
+
+    pub(crate) async fn vnet(&self, peer: usize) -> VnetHost {
+        let host = &self.peers[peer];
+        VnetHost::new(&self.handle, host.id(), host.addresses()).await.unwrap()
+    }
+
+    /// Starts the server and gives the peers their networks.
+    pub(crate) async fn start(self) -> Stacks {
+        let users = [(USER.0.to_owned(), USER.1.to_owned())];
+        let server = TurnServer::start(&self.server, &users).await.unwrap();
+        let vnets = [self.vnet(0).await, self.vnet(1).await];
+        Stacks { site: self, server, vnets }
+    }
+}
+
+/// The software of a [`Site`], running.
+pub(crate) struct Stacks {
+    pub(crate) site: Site,
+    server: TurnServer,
+    vnets: [VnetHost; 2],
+}
+
+impl Stacks {
+    pub(crate) async fn agent(&self, peer: usize, servers: &IceServers) -> Arc<dyn IceAgent> {
+        Arc::new(WebrtcAgent::new(&self.site.handle, &self.vnets[peer], servers).await.unwrap())
+    }
+
+    /// Runs a session with STUN and TURN of the server.
+    pub(crate) async fn session(&self, echo: EchoConfig, hold: SimDuration) -> SessionReport {
+        self.session_with(&self.site.turn(USER.1), echo, hold).await
+    }
+
+    pub(crate) async fn session_with(
+        &self,
+        servers: &IceServers,
+        echo: EchoConfig,
+        hold: SimDuration,
+    ) -> SessionReport {
+        let agents = [self.agent(0, servers).await, self.agent(1, servers).await];
+        let config = SessionConfig {
+            tag: TAG,
+            discovery: Discovery::Rendezvous { delay: SimDuration::from_millis(50) },
+            start: [SimDuration::ZERO; 2],
+            echo,
+            hold,
+        };
+        run_session(&self.site.handle, config, agents).await
+    }
+
+    /// Stops the server and the networks, and returns the clock.
+    pub(crate) async fn close(self) -> Handle {
+        let Self { site, server, vnets } = self;
+        server.close().await;
+        for vnet in vnets {
+            vnet.close().await;
+        }
+        site.handle
+    }
+}
+
+/// Five datagrams, one every 10 ms.
+pub(crate) const FIVE: EchoConfig =
+    EchoConfig { count: 5, interval: SimDuration::from_millis(10), size: 100 };
+
+pub(crate) const fn ms(millis: u64) -> SimTime {
+    SimTime::from_nanos(millis * 1_000_000)
+}
+
+/// Addresses of the candidates of a kind (RFC 8839 section 5.1: the fields are foundation,
+/// component, transport, priority, address, port, `typ` and the kind).
+pub(crate) fn candidates(description: &IceDescription, kind: &str) -> Vec<SocketAddr> {
+    let fields = |text: &'_ String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let of_kind = description.candidates.iter().map(fields).filter(|f| f[7] == kind);
+    of_kind.map(|f| SocketAddr::new(f[4].parse().unwrap(), f[5].parse().unwrap())).collect()
+}
+
+fn internet() -> Network<Watch> {
+    let mut network = Network::new(SEED, NetworkLimits::default(), Watch::default());
+    network.set_internet(InternetConfig { delay: CORE });
+    network
+}
+
+fn host(
+    network: &mut Network<Watch>,
+    name: &str,
+    address: &str,
+    (attachment, delay): (Attachment, SimDuration),
+    firewall: Option<FirewallConfig>,
+) -> HostId {
+    let address: IpAddr = address.parse().unwrap();
+    let link = LinkConfig::symmetric(PipeConfig::with_delay(delay));
+    let interfaces = vec![InterfaceConfig { address, attachment, link }];
+    network.add_host(HostConfig { name: name.to_owned(), interfaces, firewall }).unwrap()
+}
+
+fn public_host(
+    network: &mut Network<Watch>,
+    name: &str,
+    address: &str,
+    firewall: Option<FirewallConfig>,
+) -> HostId {
+    host(network, name, address, (Attachment::Internet, UPLINK), firewall)
+}
+
+fn lan_host(network: &mut Network<Watch>, name: &str, lan: LanId, address: &str) -> HostId {
+    host(network, name, address, (Attachment::Lan(lan), LAN_HOP), None)
+}
+
+/// The LAN 192.168.`number`.0/24 behind a NAT with port-restricted filtering.
+fn home(
+    network: &mut Network<Watch>,
+    name: &str,
+    number: usize,
+    mapping: Mapping,
+) -> (LanId, LinkId) {
+    let subnet = format!("192.168.{number}.0/24").parse().unwrap();
+    let lan = network.add_lan(LanConfig { name: name.to_owned(), subnet, isolate: false });
+    let gateway = GatewayConfig {
+        name: name.to_owned(),
+        lan,
+        inside: format!("192.168.{number}.1").parse().unwrap(),
+        upstream: Attachment::Internet,
+        outside: format!("203.0.113.{number}").parse().unwrap(),
+        uplink: LinkConfig::symmetric(PipeConfig::with_delay(UPLINK)),
+        nat: Some(NatConfig { mapping, ..NatConfig::default() }),
+        firewall: None,
+    };
+    let router = network.add_gateway(gateway).unwrap();
+    (lan, network.uplink(router))
+}
