@@ -14,7 +14,11 @@ fn what_passes_ends_with_0() {
     assert!(ended.stdout.contains("1 passed, 0 failed, 0 errors"), "{}", ended.stdout);
     assert_eq!(ended.stderr, "", "progress is for terminals");
     let checked = natbed("check", &[&path]).with_code(0);
-    assert!(checked.stdout.contains("lan.yaml: neighbours (1 cases, seeds 1"), "{}", checked.stdout);
+    assert!(
+        checked.stdout.contains("lan.yaml: neighbours (1 cases, seeds 1"),
+        "{}",
+        checked.stdout
+    );
     assert_eq!(natbed("list", &[&path]).with_code(0).stdout, "neighbours\n");
 }
 

@@ -26,11 +26,7 @@ fn assert_reasons(name: &str, expect: &str, reasons: &[&str]) {
 
 #[test]
 fn another_path() {
-    assert_reasons(
-        "expect_path",
-        "path: direct",
-        &["path: expected direct, the network saw lan"],
-    );
+    assert_reasons("expect_path", "path: direct", &["path: expected direct, the network saw lan"]);
 }
 
 #[test]
@@ -38,8 +34,7 @@ fn too_late_a_connection() {
     let record = failing("expect_within", &neighbours("expect: { connect_within: 50ms }"));
     let [reason] = &record.reasons[..] else { panic!("{:?}", record.reasons) };
     let took = natbed_units::SimDuration::from_nanos(record.connect_ns.unwrap());
-    let expected =
-        format!("connect_within: expected a connection within 50ms, took {took}");
+    let expected = format!("connect_within: expected a connection within 50ms, took {took}");
     assert_eq!(*reason, expected);
 }
 
@@ -108,7 +103,8 @@ fn slow_round_trips() {
             .replace("192.168.1.0/24", "192.168.1.0/24, link: { delay: 1ms }")
     };
     for key in ["rtt_p50", "rtt_p95"] {
-        let record = failing(&format!("expect_{key}"), &slow(&format!("{key}: {{ at_most: 3ms }}")));
+        let record =
+            failing(&format!("expect_{key}"), &slow(&format!("{key}: {{ at_most: 3ms }}")));
         assert_eq!(record.reasons, [format!("{key}: expected at most 3ms, measured 4ms")]);
     }
 }
@@ -117,7 +113,10 @@ fn slow_round_trips() {
 fn what_the_oracle_leaves_open_cannot_be_expected_of_it() {
     let text = std::fs::read_to_string(repository().join("scenarios/late-start.yaml")).unwrap();
     let text = text.replace("late: [500ms, 2s, 5s]", "late: [5s]");
-    let text = text.replace("{ alice-calls: [alice, bob], bob-calls: [bob, alice] }", "{ alice-calls: [alice, bob] }");
+    let text = text.replace(
+        "{ alice-calls: [alice, bob], bob-calls: [bob, alice] }",
+        "{ alice-calls: [alice, bob] }",
+    );
     let record = failing("expect_open", &text.replace("path: direct", "path: \"${oracle}\""));
     let [reason] = &record.reasons[..] else { panic!("{:?}", record.reasons) };
     let start = "path: expected what the oracle predicts, which is open: ";
@@ -128,15 +127,19 @@ fn what_the_oracle_leaves_open_cannot_be_expected_of_it() {
 fn several_expectations_give_several_reasons() {
     let expect = "expect: { path: direct, connect_within: 1ms, rtt_p50: { at_most: 1us } }";
     let record = failing("expect_several", &neighbours(expect));
-    let starts: Vec<_> =
-        record.reasons.iter().filter_map(|reason| reason.split_once(':')).map(|(key, _)| key).collect();
+    let starts: Vec<_> = record
+        .reasons
+        .iter()
+        .filter_map(|reason| reason.split_once(':'))
+        .map(|(key, _)| key)
+        .collect();
     assert_eq!(starts, ["path", "connect_within", "rtt_p50"]);
 }
 
 /// Runs a command line as it was printed, in a shell that finds this `natbed` by that name.
 fn shell(command: &str) -> Ended {
     let binary = Path::new(env!("CARGO_BIN_EXE_natbed"));
-    let output = Command::new("sh")
+    let output = Command::new("/bin/sh")
         .args(["-c", command])
         .current_dir(repository())
         .env("PATH", binary.parent().unwrap())
@@ -164,7 +167,8 @@ fn the_command_that_repeats_a_failure_repeats_it() {
     for (record, seed) in failed.iter().zip(7..) {
         assert_eq!(record.seed, seed);
         assert_eq!(record.reasons, ["path: expected direct, the network saw relay"]);
-        let title = format!("FAIL  hairpin hairpin=external mapping=apdm, session call, seed {seed}\n");
+        let title =
+            format!("FAIL  hairpin hairpin=external mapping=apdm, session call, seed {seed}\n");
         let repeat = format!("      repeat: {}\n", record.repeat);
         let said = [&title, "      path: expected direct, the network saw relay\n", &repeat];
         for line in said {
@@ -180,8 +184,9 @@ fn the_command_that_repeats_a_failure_repeats_it() {
 fn fail_fast_stops_at_the_first_failure() {
     let folder = Folder::new("fail_fast");
     let path = folder.write("lan.yaml", &neighbours("expect: { path: direct }"));
-    let report =
-        natbed("run --format json --seed 1..50 --jobs 2 --fail-fast", &[&path]).with_code(100).report();
+    let report = natbed("run --format json --seed 1..50 --jobs 2 --fail-fast", &[&path])
+        .with_code(100)
+        .report();
     assert!((1..10).contains(&report.runs.len()), "{} runs", report.runs.len());
     let seeds: Vec<_> = report.runs.iter().map(|run| run.seed).collect();
     assert_eq!(seeds, (1..=seeds.len() as u64).collect::<Vec<_>>(), "a gapless beginning");

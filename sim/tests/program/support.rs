@@ -121,7 +121,8 @@ pub(crate) fn neighbours(session: &str) -> String {
 pub(crate) static EVERYTHING: LazyLock<Everything> = LazyLock::new(|| {
     let folder = Folder::new("everything");
     let outputs = ["json", "jsonl"].map(|form| format!("{form}={}", folder.file(form).display()));
-    let arguments = format!("run scenarios --seed 1 --format json --out {}", outputs.join(" --out "));
+    let arguments =
+        format!("run scenarios --seed 1 --format json --out {}", outputs.join(" --out "));
     let ended = natbed(&arguments, &[]);
     let read = |form| fs::read_to_string(folder.file(form)).unwrap_or_default();
     Everything { json_file: read("json"), jsonl_file: read("jsonl"), ended }
