@@ -6,6 +6,7 @@
 
 use natbed_nat::Mapping;
 use natbed_peer::{EchoConfig, IceState};
+use natbed_runtime::Host;
 use natbed_units::{SimDuration, SimTime};
 
 use crate::lab::{FIVE, Lab, ms};
@@ -14,14 +15,26 @@ const CUT: SimTime = ms(20_000);
 
 /// States of both peers of a direct session whose path is cut, and perhaps mended.
 fn states(mended: Option<SimTime>) -> [Vec<(IceState, u64)>; 2] {
-    let (report, _) = Lab::two_homes([Mapping::EndpointIndependent; 2]).run(async move |site| {
-        site.set_uplink_down(CUT, true);
-        if let Some(mended) = mended {
-            site.set_uplink_down(mended, false);
-        }
-        let load = EchoConfig { count: 1, ..FIVE };
-        site.start().await.session(load, SimDuration::from_secs(60)).await
-    });
+    let ((report, peers), watch) =
+        Lab::two_homes([Mapping::EndpointIndependent; 2]).run(async move |site| {
+            site.set_uplink_down(CUT, true);
+            if let Some(mended) = mended {
+                site.set_uplink_down(mended, false);
+            }
+            let peers = site.peers.each_ref().map(Host::id);
+            let load = EchoConfig { count: 1, ..FIVE };
+            (site.start().await.session(load, SimDuration::from_secs(60)).await, peers)
+        });
+    for (peer, host) in report.peers.iter().zip(peers) {
+        let mut before_cut = watch.arrivals.iter().filter(|(at, to)| *to == host && *at < CUT);
+        let (last_arrival, _) = before_cut.next_back().unwrap();
+        let disconnected = peer.states.iter().find(|c| c.state == IceState::Disconnected).unwrap();
+        let silence = disconnected.at.saturating_since(*last_arrival);
+        assert!(
+            SimDuration::from_secs(5) < silence && silence <= SimDuration::from_millis(5_200),
+            "{silence}"
+        );
+    }
     report
         .peers
         .map(|peer| peer.states.iter().map(|change| (change.state, change.at.as_nanos())).collect())

@@ -15,7 +15,7 @@ const ADDRESSES: [&str; 3] = ["2001:db8::1", "2001:db8:a::2", "2001:db8:b::3"];
 fn hosts_behind_stateful_firewalls_connect_directly() {
     let firewall =
         FirewallConfig { inbound: Policy::all(Action::Drop), ..FirewallConfig::default() };
-    let (report, watch) = Lab::public(ADDRESSES, Some(firewall)).run(async |site| {
+    let (report, watch) = Lab::public(ADDRESSES, Some(&firewall)).run(async |site| {
         // Its address becomes a name, since the virtual resolver understands no IPv6 literals.
         let servers = IceServers { stun: vec![site.server_address()], turn: Vec::new() };
         let stacks = site.start().await;

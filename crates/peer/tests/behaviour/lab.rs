@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     witness: Witness,
     /// ICMP messages that reached a host.
     pub(crate) icmp: Vec<(SimTime, HostId, Packet)>,
+    /// When datagrams reached which host.
+    pub(crate) arrivals: Vec<(SimTime, HostId)>,
     /// When a packet was last sent, by anybody.
     pub(crate) last_sent: SimTime,
 }
@@ -54,6 +56,7 @@ impl Observer for Watch {
             (Step::Delivered(host), Body::Icmp(_)) => {
                 self.icmp.push((hop.at, host, hop.packet.clone()));
             }
+            (Step::Delivered(host), Body::Udp(_)) => self.arrivals.push((hop.at, host)),
             _ => {}
         }
     }
@@ -95,11 +98,11 @@ impl Lab {
     }
 
     /// Peers with public addresses and a firewall of their own.
-    pub(crate) fn public([server, a, b]: [&str; 3], firewall: Option<FirewallConfig>) -> Self {
+    pub(crate) fn public([server, a, b]: [&str; 3], firewall: Option<&FirewallConfig>) -> Self {
         let mut network = internet();
         let server = public_host(&mut network, "server", server, None);
         let peers = [("a", a), ("b", b)]
-            .map(|(name, address)| public_host(&mut network, name, address, firewall.clone()));
+            .map(|(name, address)| public_host(&mut network, name, address, firewall.cloned()));
         let uplink = network.host_links(peers[0]).next().unwrap();
         Self { network, server, peers, uplink }
     }
