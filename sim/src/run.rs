@@ -14,7 +14,7 @@ use natbed_peer::{
     Discovery, EchoConfig, IceAgent, IceServers, STUN_PORT, SessionConfig, SessionReport,
     TurnServer, TurnServerAccess, VnetHost, WebrtcAgent, run_session,
 };
-use natbed_runtime::{Handle, Host, Limits, RunEnd, World};
+use natbed_runtime::{EPOCH_UNIX_SECONDS, Handle, Host, Limits, RunEnd, World};
 use natbed_scenario as scenario;
 use natbed_scenario::{Load, Scenario, Session, Stack};
 use natbed_units::{Seed, SimDuration, SimTime};
@@ -103,7 +103,9 @@ fn open_capture(
     path: &Path,
     network: &natbed_network::Network<Observers>,
 ) -> io::Result<Capture<BufWriter<File>>> {
-    Capture::new(BufWriter::new(File::create(path)?), network).map_err(io_error)
+    let epoch_unix_nanos = EPOCH_UNIX_SECONDS * 1_000_000_000;
+    let sink = BufWriter::new(File::create(path)?);
+    Capture::new(sink, epoch_unix_nanos, network).map_err(io_error)
 }
 
 fn io_error(error: WriteError) -> io::Error {

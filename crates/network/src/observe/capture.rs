@@ -52,11 +52,18 @@ struct Record {
 impl<W: Write> Capture<W> {
     /// Starts a capture of all links of `network` into `sink`.
     ///
+    /// Virtual time zero is shown as `epoch_unix_nanos`, the wall-clock time at which the run's
+    /// software believes to start, so that its logs and the capture agree.
+    ///
     /// # Errors
     ///
     /// What writing the file header to `sink` reports.
-    pub fn new<O: Observer>(sink: W, network: &Network<O>) -> Result<Self, WriteError> {
-        let mut writer = Writer::new(sink)?;
+    pub fn new<O: Observer>(
+        sink: W,
+        epoch_unix_nanos: u64,
+        network: &Network<O>,
+    ) -> Result<Self, WriteError> {
+        let mut writer = Writer::with_epoch(sink, epoch_unix_nanos)?;
         let mut ends = Vec::with_capacity(network.link_count());
         for link in (0..network.link_count()).map(|n| LinkId(n as u32)) {
             let (near, far) = network.link_ends(link);

@@ -11,7 +11,8 @@ type Recorder = Option<Capture<Vec<u8>>>;
 
 /// Starts a capture; the world is complete.
 pub(crate) fn record(world: &mut World<Recorder>) {
-    let capture = Capture::new(Vec::new(), &world.network).unwrap();
+    let capture =
+        Capture::new(Vec::new(), natbed_packet::pcapng::EPOCH_UNIX_NANOS, &world.network).unwrap();
     world.network.observer_mut().1 = Some(capture);
 }
 

@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn every_packet_is_in_the_capture_as_often_as_it_was_seen(plan in plan()) {
         let mut game = Game::new(&plan, (Seen::default(), None));
-        let capture = Capture::new(Vec::new(), &game.network).unwrap();
+        let capture = Capture::new(Vec::new(), natbed_packet::pcapng::EPOCH_UNIX_NANOS, &game.network).unwrap();
         game.network.observer_mut().1 = Some(capture);
         game.play(&plan, Pace::EachEvent);
         let link_count = game.network.link_count();
