@@ -55,7 +55,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
                 Some(claimed(scenario, session, peer, pair))
             }),
             load: echo.as_ref(),
-            ended: output.ended.since_start(),
+            end: (output.end, output.ended.since_start()),
         };
         let oracle = predict(scenario, session);
         let (verdict, reasons) = judge(&observed, &oracle, session.expect.as_ref());

@@ -28,6 +28,11 @@ const SETTLE: SimDuration = SimDuration::from_secs(1);
 /// them when two symmetric NATs kept making peer-reflexive candidates.
 const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(600);
 
+/// How many events a run may take for each of its sessions. A call takes a few thousand, a day of
+/// keepalives a million; what takes more keeps itself busy, as two symmetric NATs without a relay
+/// can keep `webrtc-ice` making candidates.
+const EVENTS_PER_SESSION_MAX: u64 = 2_000_000;
+
 /// What a run observed.
 #[derive(Debug)]
 pub struct RunOutput {
@@ -67,7 +72,11 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
             .with_context(|| format!("cannot write the capture {}", path.display()))?;
         network.observer_mut().capture = Some(capture);
     }
-    let limits = Limits { horizon: SimTime::ZERO + scenario.horizon, ..Limits::default() };
+    let limits = Limits {
+        horizon: SimTime::ZERO + scenario.horizon,
+        events: EVENTS_PER_SESSION_MAX * scenario.sessions.len() as u64,
+        ..Limits::default()
+    };
     let mut world = World::new(network, seed, limits);
     schedule_events(&mut world, scenario, &hosts, &routers);
 

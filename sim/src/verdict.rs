@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use natbed_network::observe::{Route, Sighting};
 use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
 use natbed_report::{EchoRecord, Path, Prediction, Verdict};
+use natbed_runtime::RunEnd;
 use natbed_scenario::{Attachment, Expect, ExpectedPath, Scenario, Session};
 use natbed_units::SimDuration;
 
@@ -55,8 +56,8 @@ pub struct Observed<'a> {
     pub agents: [Option<Path>; 2],
     /// What came of the load.
     pub load: Option<&'a EchoRecord>,
-    /// When the run ended, for the message when the session did not.
-    pub ended: SimDuration,
+    /// Why and when the run ended, for the message when the session did not.
+    pub end: (RunEnd, SimDuration),
 }
 
 impl Observed<'_> {
@@ -88,8 +89,14 @@ pub fn judge(
     expect: Option<&Expect>,
 ) -> (Verdict, Vec<String>) {
     let Some(report) = observed.report else {
-        let reason =
-            format!("not-ended: the run stopped at {} before the session ended", observed.ended);
+        let (end, at) = observed.end;
+        let why = match end {
+            RunEnd::Horizon => "reached its horizon",
+            RunEnd::EventLimit => "used up its events: the agents keep each other busy",
+            RunEnd::Idle => "came to a standstill",
+            RunEnd::Stopped => "was stopped",
+        };
+        let reason = format!("not-ended: the run {why}, at {at}, before the session ended");
         return (Verdict::Error, vec![reason]);
     };
     let mut reasons = Vec::new();

@@ -15,7 +15,7 @@ use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 /// Runs for each test here; `PROPTEST_CASES` asks for others, `PROPTEST_RNG_SEED` for other ones.
-const CASES: u32 = 40;
+const CASES: u32 = 60;
 
 /// The same topologies each time: a surprise in one of them is nothing that comes and goes.
 fn config() -> ProptestConfig {
@@ -42,11 +42,12 @@ enum Place {
     Public { nat: String },
 }
 
+/// There is a relay in all of them: without one, two symmetric NATs that filter loosely keep
+/// webrtc-ice making peer-reflexive candidates until it fails, which is a long run for one case.
 #[derive(Clone, Debug)]
 struct Topology {
     place: Place,
     firewalls: [Option<&'static str>; 2],
-    has_turn: bool,
     alice_controls: bool,
     start: (&'static str, u16),
 }
@@ -57,9 +58,9 @@ fn nat() -> impl Strategy<Value = String> {
     let properties = (
         words(&["eim", "adm", "apdm"]),
         words(&["eif", "adf", "apdf"]),
-        words(&["preserve", "overload", "sequential", "random"]),
+        words(&["preserve", "preserve", "sequential", "random", "random", "overload"]),
         words(&["none", "internal", "external"]),
-        words(&["drop", "drop", "drop", "reject", "accept"]),
+        words(&["drop", "drop", "drop", "drop", "drop", "reject", "reject", "accept"]),
     );
     let mixed = properties.prop_map(|(mapping, filtering, ports, hairpin, wan_input)| {
         format!(
@@ -73,7 +74,7 @@ fn nat() -> impl Strategy<Value = String> {
 }
 
 fn topology() -> impl Strategy<Value = Topology> {
-    let homes = (nat(), nat(), option::weighted(0.3, nat()), option::weighted(0.3, nat()))
+    let homes = (nat(), nat(), option::weighted(0.2, nat()), option::weighted(0.2, nat()))
         .prop_map(|(alice, bob, outer_a, outer_b)| Place::Homes {
             alice,
             bob,
@@ -92,14 +93,13 @@ fn topology() -> impl Strategy<Value = Topology> {
     ];
     let firewall = || {
         let policies: &[&str] = &["{ inbound: drop }", "{ inbound: reject }", "{ outbound: drop }"];
-        option::weighted(0.2, select(policies))
+        option::weighted(0.1, select(policies))
     };
     let start = (select(&["alice", "bob"][..]), select(&[0_u16, 0, 150, 600, 1_000][..]));
-    (place, firewall(), firewall(), any::<bool>(), any::<bool>(), start).prop_map(
-        |(place, alice, bob, has_turn, alice_controls, start)| Topology {
+    (place, firewall(), firewall(), any::<bool>(), start).prop_map(
+        |(place, alice, bob, alice_controls, start)| Topology {
             place,
             firewalls: [alice, bob],
-            has_turn,
             alice_controls,
             start,
         },
@@ -149,12 +149,11 @@ impl Topology {
             None => format!("{{ {} }}", at[peer]),
         });
         let between = if self.alice_controls { "alice, bob" } else { "bob, alice" };
-        let turn = if self.has_turn { "turn: [turn], " } else { "" };
         let (late, millis) = self.start;
         format!(
             "natbed: 1\nname: random\nlans:\n{lans}hosts:\n  alice: {alice}\n  bob: {bob}\n  \
              turn: {{ internet: 203.0.113.10, serve: {{ stun: {{}}, turn: {{ users: {{ u: p }} }} }} }}\n\
-             sessions:\n  call: {{ between: [{between}], stun: [turn], {turn}\
+             sessions:\n  call: {{ between: [{between}], stun: [turn], turn: [turn], \
              start: {{ {late}: {millis}ms }} }}\n"
         )
     }
