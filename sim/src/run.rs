@@ -28,11 +28,6 @@ const SETTLE: SimDuration = SimDuration::from_secs(1);
 /// them when two symmetric NATs kept making peer-reflexive candidates.
 const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(600);
 
-/// How many events a run may take for each of its sessions. A call takes a few thousand, a day of
-/// keepalives a million; what takes more keeps itself busy, as two symmetric NATs without a relay
-/// can keep `webrtc-ice` making candidates.
-const EVENTS_PER_SESSION_MAX: u64 = 2_000_000;
-
 /// What a run observed.
 #[derive(Debug)]
 pub struct RunOutput {
@@ -74,7 +69,7 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     }
     let limits = Limits {
         horizon: SimTime::ZERO + scenario.horizon,
-        events: EVENTS_PER_SESSION_MAX * scenario.sessions.len() as u64,
+        events: scenario.sessions.iter().map(|session| events_max(scenario, session)).sum(),
         ..Limits::default()
     };
     let mut world = World::new(network, seed, limits);
@@ -106,6 +101,20 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         trace_hash: trace.value(),
         counters,
     })
+}
+
+/// How many events a run may take for a session: several times what connecting, its load and
+/// keepalives until the horizon take.
+///
+/// What takes more keeps itself busy. Two symmetric NATs that filter loosely, without a relay, make
+/// `webrtc-ice` find one peer-reflexive candidate after the other, each costing more than the last.
+fn events_max(scenario: &Scenario, session: &Session) -> u64 {
+    const CONNECTING: u64 = 200_000;
+    const PER_SECOND: u64 = 100;
+    const PER_ECHO: u64 = 100;
+    let Load::Echo { count, .. } = session.load;
+    let seconds = scenario.horizon.as_nanos() / 1_000_000_000;
+    CONNECTING + PER_SECOND * seconds + PER_ECHO * u64::from(count)
 }
 
 fn open_capture(
