@@ -109,7 +109,7 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
 /// What takes more keeps itself busy. Two symmetric NATs that filter loosely, without a relay, make
 /// `webrtc-ice` find one peer-reflexive candidate after the other, each costing more than the last.
 fn events_max(scenario: &Scenario, session: &Session) -> u64 {
-    const CONNECTING: u64 = 200_000;
+    const CONNECTING: u64 = 100_000;
     const PER_SECOND: u64 = 100;
     const PER_ECHO: u64 = 100;
     let Load::Echo { count, .. } = session.load;
