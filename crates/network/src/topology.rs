@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use natbed_nat::{Firewall, FirewallConfig, Nat, NatConfig, NatConfigError};
 use natbed_units::{SimDuration, SimTime};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::address::{Prefix, RouteTable};
@@ -176,7 +177,8 @@ pub(crate) struct Router {
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) name: Box<str>,
-    pub(crate) interfaces: Box<[Interface]>,
+    /// Nearly always one, and looked at for every packet: so it stands in the host itself.
+    pub(crate) interfaces: SmallVec<[Interface; 1]>,
     pub(crate) firewall: Option<Box<Firewall>>,
     pub(crate) is_stopped: bool,
     /// The expiry that stands in the schedule.

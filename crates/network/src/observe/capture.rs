@@ -76,7 +76,7 @@ impl<W: Write> Capture<W> {
             writer,
             ends,
             router_names: network.routers.iter().map(|router| router.name.to_string()).collect(),
-            hosts: network.hosts.iter().map(|host| host.interfaces.clone()).collect(),
+            hosts: network.hosts.iter().map(|host| host.interfaces.to_vec().into()).collect(),
             router_links: network
                 .routers
                 .iter()
