@@ -144,6 +144,7 @@ fn config(input: &Input) -> NatConfig {
         refresh_inbound: input.refresh[1],
         forwards: forwards.collect(),
         max_flows: input.max_flows.into(),
+        ..NatConfig::default()
     }
 }
 

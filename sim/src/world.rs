@@ -81,7 +81,8 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
             upstream: gateway.via.map_or(Attachment::Internet, |via| Attachment::Lan(lans[via.0])),
             outside: gateway.external,
             uplink: link(&gateway.uplink),
-            nat: gateway.nat.as_ref().map(|nat| nat.config.clone()),
+            pool: Vec::new(),
+            translator: gateway.nat.as_ref().map(|nat| nat.config.clone().into()),
             firewall: gateway.firewall.clone(),
         })?));
     }

@@ -23,7 +23,10 @@ fn remote(n: u32) -> Endpoint {
 }
 
 fn linux() -> NatConfig {
-    profile("linux-masquerade").expect("it is in the catalogue").config.clone()
+    profile("linux-masquerade")
+        .and_then(|profile| profile.behaviour.nat())
+        .expect("it is in the catalogue")
+        .clone()
 }
 
 fn nat(config: NatConfig) -> Nat {

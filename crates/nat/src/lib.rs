@@ -18,6 +18,7 @@
 //! section 8), and application level gateways.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod config;
 mod direction;
 mod expiry;
@@ -26,18 +27,24 @@ mod key;
 mod nat;
 mod outcome;
 mod profile;
+mod stateless;
+mod translator;
 mod validate;
 mod words;
 
+pub use answer::{Answer, Side};
 pub use config::{
-    Action, Filtering, FirewallConfig, Forward, Hairpin, Mapping, NatConfig, Policy,
-    PortAllocation, Rule, WanInput,
+    Action, Exhausted, Filtering, FirewallConfig, Forward, Fragments, Hairpin, Mapping, NatConfig,
+    PacketRate, Policy, Pooling, PortAllocation, PortBlocks, PortClasses, Rule, StatelessConfig,
+    TranslatorConfig, UnsolicitedTcp, WanInput,
 };
 pub use firewall::Firewall;
-pub use nat::{Nat, Outbound, Translation};
+pub use nat::{MappingEnded, Nat, Outbound, Translation};
 /// The protocols that rules and forwards name, so that configurations need only this crate.
 pub use natbed_packet::Protocol;
 pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
-pub use profile::{Profile, ProfileStatus, profile, profiles};
+pub use profile::{Behaviour, Profile, ProfileStatus, profile, profiles};
+pub use stateless::Stateless;
+pub use translator::Translator;
 pub use validate::NatConfigError;
 pub use words::UnknownWord;

@@ -39,7 +39,7 @@ pub struct NatClass {
 }
 
 /// What a filter's permissions belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FilterScope {
     /// The mapping, as in [`Nat`](crate::Nat) and in most software.
     Mapping,

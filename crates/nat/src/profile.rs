@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use natbed_units::SimDuration;
 
-use crate::{Filtering, Hairpin, Mapping, NatConfig, PortAllocation, WanInput};
+use crate::{Filtering, FirewallConfig, Hairpin, Mapping, NatConfig, PortAllocation, WanInput};
 
 /// How far a profile can be trusted as a picture of what it is named after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +16,8 @@ pub enum ProfileStatus {
     Measured,
     /// Follows from source code that was read.
     Derived,
+    /// Read in a text that quotes the original.
+    Secondary,
     /// From memory or from a third party's preset; not to be used as ground truth.
     Unverified,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for ProfileStatus {
             Self::Read => "read",
             Self::Measured => "measured",
             Self::Derived => "derived",
+            Self::Secondary => "secondary",
             Self::Unverified => "unverified",
         })
     }
@@ -43,7 +46,28 @@ pub struct Profile {
     /// How far it can be trusted.
     pub status: ProfileStatus,
     /// The properties.
-    pub config: NatConfig,
+    pub behaviour: Behaviour,
+}
+
+/// What a profile describes.
+#[allow(clippy::large_enum_variant, reason = "a few dozen in all, and never moved")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// A box that translates.
+    Nat(NatConfig),
+    /// A box that only filters.
+    Firewall(FirewallConfig),
+}
+
+impl Behaviour {
+    /// Returns the properties of a box that translates.
+    #[must_use]
+    pub const fn nat(&self) -> Option<&NatConfig> {
+        match self {
+            Self::Nat(config) => Some(config),
+            Self::Firewall(_) => None,
+        }
+    }
 }
 
 /// Returns the profile called `name`.
@@ -79,7 +103,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
             source: "measured on Linux 6.18 with nftables; nf_nat_core.c get_unique_tuple and \
                      find_appropriate_src; nf_conntrack_proto_udp.c; nf_conntrack-sysctl",
             status: ProfileStatus::Measured,
-            config: linux.clone(),
+            behaviour: Behaviour::Nat(linux.clone()),
         },
         Profile {
             name: "linux-masquerade-wan-input-accept",
@@ -87,7 +111,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
                       takes the port toward it, and hole punching to that peer fails.",
             source: "measured on Linux 6.18 with nftables: port 40000 became 47185",
             status: ProfileStatus::Measured,
-            config: NatConfig { wan_input: WanInput::Accept, ..linux.clone() },
+            behaviour: Behaviour::Nat(NatConfig { wan_input: WanInput::Accept, ..linux.clone() }),
         },
         // The kernel would give one random port to several flows with different destinations; here
         // a random port has one flow. No peer can tell, until all 64 512 ports are in use.
@@ -98,11 +122,11 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
             source: "measured on Linux 6.18 with nftables: 4 destinations, 4 ports; nf_nat_core.c \
                      NF_NAT_RANGE_PROTO_RANDOM_ALL",
             status: ProfileStatus::Measured,
-            config: NatConfig {
+            behaviour: Behaviour::Nat(NatConfig {
                 mapping: Mapping::AddressAndPortDependent,
                 ports: PortAllocation::Random,
                 ..linux.clone()
-            },
+            }),
         },
         // Preserve: REQ-3 forbids overloading and leaves the rest open; keeping the port also keeps
         // its class (REQ-3a) and its parity (REQ-4), and RFC 7857 section 9 asks for a random port
@@ -113,7 +137,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
             source: "RFC 4787 REQ-1, REQ-3, REQ-5c, REQ-6, REQ-8, REQ-9; RFC 5382 REQ-5; RFC 5508 \
                      REQ-2; RFC 7857 section 9",
             status: ProfileStatus::Read,
-            config: NatConfig {
+            behaviour: Behaviour::Nat(NatConfig {
                 mapping: Mapping::EndpointIndependent,
                 filtering: Filtering::EndpointIndependent,
                 ports: PortAllocation::Preserve,
@@ -122,7 +146,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
                 udp_stream_timeout: SimDuration::from_secs(300),
                 udp_stream_after: SimDuration::ZERO,
                 ..NatConfig::default()
-            },
+            }),
         },
         Profile {
             name: "rfc6888-cgn",
@@ -130,7 +154,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
                       real ones deviate.",
             source: "RFC 6888 REQ-1, REQ-7, REQ-11, REQ-15; RFC 4787 REQ-5, REQ-5c, REQ-9",
             status: ProfileStatus::Read,
-            config: NatConfig {
+            behaviour: Behaviour::Nat(NatConfig {
                 mapping: Mapping::EndpointIndependent,
                 filtering: Filtering::EndpointIndependent,
                 ports: PortAllocation::Random,
@@ -139,7 +163,7 @@ static PROFILES: LazyLock<[Profile; 5]> = LazyLock::new(|| {
                 udp_stream_timeout: SimDuration::from_secs(300),
                 udp_stream_after: SimDuration::ZERO,
                 ..NatConfig::default()
-            },
+            }),
         },
     ]
 });

@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::{Action, Filtering, Hairpin, Mapping, PortAllocation, WanInput};
+use crate::{
+    Action, Exhausted, FilterScope, Filtering, Fragments, Hairpin, Mapping, Pooling,
+    PortAllocation, PortClasses, UnsolicitedTcp, WanInput,
+};
 
 /// A word that names no value of a property.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -65,8 +68,40 @@ words! {
     PortAllocation, "port allocation": {
         Preserve = "preserve",
         PreserveWithOverload = "overload",
+        Strict = "strict",
         Sequential = "sequential",
         Random = "random"
+    }
+    PortClasses, "set of port classes": {
+        Two = "two",
+        Three = "three",
+        Linux = "linux",
+        Unprivileged = "unprivileged"
+    }
+    Pooling, "pooling behaviour": {
+        Paired = "paired",
+        Arbitrary = "arbitrary"
+    }
+    FilterScope, "filter scope": {
+        Mapping = "mapping",
+        InternalEndpoint = "endpoint"
+    }
+    UnsolicitedTcp, "answer to unsolicited TCP": {
+        WanInput = "wan_input",
+        Drop = "drop",
+        Reject = "reject",
+        Reset = "reset",
+        Delay = "delay"
+    }
+    Fragments, "treatment of fragments": {
+        AnyOrder = "any_order",
+        InOrder = "in_order",
+        Drop = "drop"
+    }
+    Exhausted, "answer of a full box": {
+        Silent = "silent",
+        Prohibited = "prohibited",
+        HostUnreachable = "host_unreachable"
     }
     Hairpin, "hairpin behaviour": {
         None = "none",
@@ -104,7 +139,13 @@ mod tests {
     fn every_value_reads_and_prints_its_word() {
         check(Mapping::ALL, &["eim", "adm", "apdm"]);
         check(Filtering::ALL, &["eif", "adf", "apdf"]);
-        check(PortAllocation::ALL, &["preserve", "overload", "sequential", "random"]);
+        check(PortAllocation::ALL, &["preserve", "overload", "strict", "sequential", "random"]);
+        check(PortClasses::ALL, &["two", "three", "linux", "unprivileged"]);
+        check(Pooling::ALL, &["paired", "arbitrary"]);
+        check(FilterScope::ALL, &["mapping", "endpoint"]);
+        check(UnsolicitedTcp::ALL, &["wan_input", "drop", "reject", "reset", "delay"]);
+        check(Fragments::ALL, &["any_order", "in_order", "drop"]);
+        check(Exhausted::ALL, &["silent", "prohibited", "host_unreachable"]);
         check(Hairpin::ALL, &["none", "internal", "external"]);
         check(WanInput::ALL, &["drop", "reject", "accept"]);
         check(Action::ALL, &["allow", "drop", "reject"]);

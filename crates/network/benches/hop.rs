@@ -55,7 +55,7 @@ fn neighbours() -> (Network, HostId) {
 fn two_homes() -> (Network, [HostId; 2]) {
     let mut network = Network::new(Seed::new(1), Limits::default(), ());
     network.set_internet(InternetConfig { delay: SimDuration::from_millis(10) });
-    let nat = profile("linux-masquerade").map(|profile| profile.config.clone());
+    let nat = profile("linux-masquerade").and_then(|profile| profile.behaviour.nat().cloned());
     let hosts = HOMES.map(|outside| {
         let lan = lan(&mut network, "home");
         let config = GatewayConfig {
@@ -65,7 +65,8 @@ fn two_homes() -> (Network, [HostId; 2]) {
             upstream: Attachment::Internet,
             outside,
             uplink: delayed(10),
-            nat: nat.clone(),
+            pool: Vec::new(),
+            translator: nat.clone().map(Into::into),
             firewall: None,
         };
         network.add_gateway(config).expect("the address is free");

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::{Firewall, FirewallConfig, Nat, NatConfig, NatConfigError};
+use natbed_nat::{Firewall, FirewallConfig, NatConfigError, Translator, TranslatorConfig};
 use natbed_units::{SimDuration, SimTime};
 use smallvec::SmallVec;
 use thiserror::Error;
@@ -54,10 +54,12 @@ pub struct GatewayConfig {
     pub upstream: Attachment,
     /// Its address there; what its NAT translates to.
     pub outside: IpAddr,
+    /// More addresses there, which its NAT translates to as well.
+    pub pool: Vec<IpAddr>,
     /// Its uplink.
     pub uplink: LinkConfig,
-    /// The NAT; `None` routes the subnet as it is.
-    pub nat: Option<NatConfig>,
+    /// How it translates; `None` routes the subnet as it is.
+    pub translator: Option<TranslatorConfig>,
     /// The firewall; `None` lets everything pass.
     pub firewall: Option<FirewallConfig>,
 }
@@ -168,7 +170,7 @@ pub(crate) struct Router {
     pub(crate) upstream: Attachment,
     pub(crate) inside_link: LinkId,
     pub(crate) outside_link: LinkId,
-    pub(crate) nat: Option<Nat>,
+    pub(crate) nat: Option<Translator>,
     pub(crate) firewall: Option<Firewall>,
     /// The expiry that stands in the schedule.
     pub(crate) armed: Option<SimTime>,
@@ -223,7 +225,17 @@ impl<O: Observer> Network<O> {
     /// do not go on with this network.
     pub fn add_gateway(&mut self, config: GatewayConfig) -> Result<RouterId, TopologyError> {
         let id = RouterId(self.routers.len() as u32);
-        let GatewayConfig { name, lan, inside, upstream, outside, uplink, nat, firewall } = config;
+        let GatewayConfig {
+            name,
+            lan,
+            inside,
+            upstream,
+            outside,
+            pool,
+            uplink,
+            translator,
+            firewall,
+        } = config;
         if self.lans[lan.index()].gateway.is_some() {
             return Err(TopologyError::SecondGateway { name });
         }
@@ -231,7 +243,9 @@ impl<O: Observer> Network<O> {
             return Err(TopologyError::Cycle { name });
         }
         let rng = self.seed.rng(&format!("nat/{name}"));
-        let nat = match nat.map(|config| Nat::new(config, outside, rng)).transpose() {
+        let externals = [&[outside], &pool[..]].concat();
+        let translator = translator.map(|config| Translator::new(config, externals, rng));
+        let nat = match translator.transpose() {
             Ok(nat) => nat,
             Err(source) => return Err(TopologyError::Nat { name, source }),
         };

@@ -49,6 +49,14 @@ drop_reasons! {
     PortsExhausted = "nat-ports-exhausted", Some("RFC 5508 section 6");
     /// The mapping table was full.
     TableFull = "nat-table-full", Some("RFC 5508 section 6");
+    /// The NAT gives every flow its internal port, and another mapping has it.
+    PortClash = "nat-port-clash", None;
+    /// The subscriber has as many ports or flows as it may.
+    SubscriberLimit = "nat-subscriber-limit", Some("RFC 6888 REQ-4");
+    /// A SYN from outside that nobody takes; the box stays silent for 6 s.
+    SynHeld = "nat-syn-held", Some("RFC 5382 REQ-4");
+    /// A SYN from outside that nobody takes; the box answers with a reset.
+    TcpReset = "nat-tcp-reset", Some("RFC 9293 section 3.10.7.1");
     /// The NAT does not translate this IP version or message.
     NotTranslatable = "nat-not-translatable", None;
     /// An ICMP error that quotes a packet of no known flow.
@@ -61,6 +69,26 @@ drop_reasons! {
     FirewallRejected = "firewall-rejected", Some("RFC 1812 section 5.2.7.1");
     /// The firewall's state table was full.
     FirewallTableFull = "firewall-table-full", None;
+    /// More UDP packets than the firewall lets pass in the time.
+    FirewallRateLimited = "firewall-rate-limited", None;
+    /// The firewall has cut the flow because of its age.
+    FirewallFlowCut = "firewall-flow-cut", None;
+    /// The host has not logged in at the captive portal.
+    CaptivePortal = "firewall-captive-portal", None;
+    /// The packet is longer than the next link takes and may not be split.
+    TooBig = "too-big", Some("RFC 4787 REQ-13");
+    /// The packet is longer than the next link takes, and the node that lost it says nothing.
+    MtuBlackHole = "mtu-black-hole", Some("RFC 2923 section 2.1");
+    /// The box drops fragments, or those that do not come in order.
+    FragmentRefused = "fragment-refused", Some("RFC 4787 REQ-14");
+    /// The other fragments of the packet did not come in time.
+    FragmentTimeout = "fragment-timeout", Some("RFC 791 section 3.2");
+    /// More fragments than the node keeps.
+    TooManyFragments = "too-many-fragments", None;
+    /// A packet to a group or to all that may not leave its LAN, or was about to.
+    MulticastScope = "multicast-scope", Some("RFC 1112 section 6.1");
+    /// The router is off.
+    RouterOff = "router-off", None;
     /// The queue in front of a link was full.
     QueueFull = "queue-full", None;
     /// The link is down.
@@ -104,9 +132,10 @@ impl DropReason {
             Self::NoSuchAddress => Some(IcmpErrorKind::HostUnreachable),
             Self::TtlExceeded => Some(IcmpErrorKind::TtlExceeded),
             // RFC 5508 REQ-8: out of resources is code 13.
-            Self::FirewallRejected | Self::PortsExhausted | Self::TableFull => {
-                Some(IcmpErrorKind::AdminProhibited)
-            }
+            Self::FirewallRejected
+            | Self::PortsExhausted
+            | Self::TableFull
+            | Self::SubscriberLimit => Some(IcmpErrorKind::AdminProhibited),
             _ => None,
         }
     }

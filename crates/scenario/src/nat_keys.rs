@@ -37,7 +37,7 @@ fn profile(name: Located<&str>, problems: &mut Problems) -> Option<(String, NatC
         let names = profiles().iter().map(|profile| profile.name);
         problems.unknown(name.span, "NAT profile", name.value, names);
     }
-    Some((name.value.to_owned(), profile?.config.clone()))
+    Some((name.value.to_owned(), profile?.behaviour.nat()?.clone()))
 }
 
 fn properties(entry: &Entry, problems: &mut Problems) -> Option<NatChoice> {

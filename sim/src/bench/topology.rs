@@ -58,11 +58,15 @@ pub(super) fn two_nats() -> Result<Pair, TopologyError> {
             upstream: Attachment::Internet,
             outside: v4(198, 18, 0, third),
             uplink: delayed(PATH_DELAY / 4),
-            nat: Some(NatConfig {
-                filtering: Filtering::EndpointIndependent,
-                forwards,
-                ..NatConfig::default()
-            }),
+            pool: Vec::new(),
+            translator: Some(
+                NatConfig {
+                    filtering: Filtering::EndpointIndependent,
+                    forwards,
+                    ..NatConfig::default()
+                }
+                .into(),
+            ),
             firewall: None,
         })?;
         let address = v4(192, 168, third, 10);

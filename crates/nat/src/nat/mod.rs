@@ -10,16 +10,16 @@ mod wan_input;
 
 use std::net::IpAddr;
 
-use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet, Protocol};
+use natbed_packet::{Body, DropReason, Endpoint, Icmp, IcmpErrorKind, Packet, Protocol};
 use natbed_units::{SimRng, SimTime};
 
 use self::flow::{Flow, FlowTable, Inside};
 use self::mapping::{MappingKey, MappingTable};
 use self::ports::PortAllocator;
-pub use self::translation::{Outbound, Translation};
+pub use self::translation::{MappingEnded, Outbound, Translation};
 use crate::direction::Direction;
 use crate::key::FlowKey;
-use crate::{NatConfig, NatConfigError};
+use crate::{Answer, Exhausted, NatConfig, NatConfigError};
 
 /// A NAT with one external address (RFC 4787), sans-IO.
 ///
@@ -41,18 +41,28 @@ pub struct Nat {
 }
 
 impl Nat {
-    /// Makes a NAT without state, but for its forwards.
-    ///
-    /// `rng` decides the random ports; make it from the run's seed and the NAT's name.
+    /// Makes a NAT with one external address; see [`Nat::with_pool`].
     ///
     /// # Errors
     ///
     /// What [`NatConfig::validate`] finds wrong.
-    pub fn new(
+    pub fn new(config: NatConfig, external: IpAddr, rng: SimRng) -> Result<Self, NatConfigError> {
+        Self::with_pool(config, vec![external], rng)
+    }
+
+    /// Makes a NAT without state, but for its forwards.
+    ///
+    /// `externals` are its external addresses, at least one; forwards are on the first. `rng` decides the random ports; make it from the run's seed and the NAT's name.
+    ///
+    /// # Errors
+    ///
+    /// What [`NatConfig::validate`] finds wrong.
+    pub fn with_pool(
         config: NatConfig,
-        external: IpAddr,
+        externals: Vec<IpAddr>,
         mut rng: SimRng,
     ) -> Result<Self, NatConfigError> {
+        let external = externals[0];
         config.validate(external)?;
         let mut nat = Self {
             flows: FlowTable::new(config.max_flows),
@@ -193,6 +203,48 @@ impl Nat {
         self.mappings = MappingTable::new(self.config.filtering);
         self.ports.release_all();
         self.set_up_forwards();
+    }
+
+    /// Forgets all state and goes on with other external addresses, as after a new lease.
+    ///
+    /// # Errors
+    ///
+    /// What [`NatConfig::validate`] finds wrong with the addresses; nothing has changed then.
+    pub fn set_externals(&mut self, externals: Vec<IpAddr>) -> Result<(), NatConfigError> {
+        self.config.validate(externals[0])?;
+        self.external = externals[0];
+        self.flush();
+        Ok(())
+    }
+
+    /// Returns the next packet that the box sends of its own accord; ask after every call that
+    /// takes the time.
+    #[must_use]
+    pub fn poll_answer(&mut self) -> Option<Answer> {
+        None
+    }
+
+    /// Returns the next mapping that has ended; ask after every call that takes the time.
+    #[must_use]
+    pub fn poll_ended(&mut self) -> Option<MappingEnded> {
+        None
+    }
+
+    /// Returns the ICMP error that the box answers a drop for `reason` with, if it answers.
+    #[must_use]
+    pub fn icmp_error(&self, reason: DropReason) -> Option<IcmpErrorKind> {
+        let is_want_of_room = matches!(
+            reason,
+            DropReason::PortsExhausted | DropReason::TableFull | DropReason::SubscriberLimit
+        );
+        if !is_want_of_room {
+            return reason.icmp_error();
+        }
+        match self.config.exhausted {
+            Exhausted::Silent => None,
+            Exhausted::Prohibited => Some(IcmpErrorKind::AdminProhibited),
+            Exhausted::HostUnreachable => Some(IcmpErrorKind::HostUnreachable),
+        }
     }
 
     /// Returns how many flows there are, those of the box itself included.

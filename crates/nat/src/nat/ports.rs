@@ -60,6 +60,7 @@ impl PortAllocator {
                 }
                 search(&class, draw(rng, &class), free)
             }
+            PortAllocation::Strict => free(internal_port).then_some(internal_port),
             PortAllocation::PreserveWithOverload => {
                 if !taken(internal_port) {
                     return Some(internal_port);

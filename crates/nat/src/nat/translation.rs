@@ -3,6 +3,7 @@
 use std::fmt;
 
 use natbed_packet::{Endpoint, Protocol};
+use natbed_units::SimTime;
 
 /// A rewritten endpoint: the source of a packet that went out, the destination of one that came in.
 ///
@@ -42,4 +43,17 @@ pub enum Outbound {
     Forwarded(Translation),
     /// Back in: its destination is an internal address again (RFC 4787 section 6).
     Hairpinned(Translation),
+}
+
+/// A mapping that has ended because its last flow expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappingEnded {
+    /// When its last flow expired.
+    pub at: SimTime,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The internal endpoint.
+    pub internal: Endpoint,
+    /// The external endpoint it had.
+    pub external: Endpoint,
 }

@@ -67,7 +67,9 @@ fn impossible_forwards_are_refused() {
 #[test]
 fn every_profile_can_be_built_and_found_by_its_name() {
     for listed in profiles() {
-        assert_eq!(listed.config.validate(ip(EXTERNAL)), Ok(()), "{}", listed.name);
+        if let Some(config) = listed.behaviour.nat() {
+            assert_eq!(config.validate(ip(EXTERNAL)), Ok(()), "{}", listed.name);
+        }
         assert_eq!(profile(listed.name), Some(listed));
         assert!(!listed.summary.is_empty() && !listed.source.is_empty());
         assert_ne!(listed.status, ProfileStatus::Unverified, "{}", listed.name);
@@ -103,9 +105,10 @@ fn the_profiles_are_what_their_sources_say() {
         wan_input: WanInput::Drop,
         forwards: Vec::new(),
         max_flows: 65_536,
+        ..NatConfig::default()
     };
-    assert_eq!(profile("linux-masquerade").unwrap().config, linux);
-    let cgn = &profile("rfc6888-cgn").unwrap().config;
+    assert_eq!(profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone(), linux);
+    let cgn = profile("rfc6888-cgn").unwrap().behaviour.nat().unwrap();
     assert_eq!((cgn.udp_timeout, cgn.udp_stream_timeout), (secs(120), secs(300)));
     assert_eq!((cgn.tcp_timeout, cgn.icmp_timeout), (secs(7440), secs(60)));
     assert_eq!((cgn.ports, cgn.hairpin), (PortAllocation::Random, Hairpin::ExternalSource));
@@ -114,5 +117,8 @@ fn the_profiles_are_what_their_sources_say() {
         filtering: Filtering::EndpointIndependent,
     };
     assert_eq!(NatClass::from(cgn), open);
-    assert_eq!(NatClass::from(&profile("rfc4787-recommended").unwrap().config), open);
+    assert_eq!(
+        NatClass::from(profile("rfc4787-recommended").unwrap().behaviour.nat().unwrap()),
+        open
+    );
 }

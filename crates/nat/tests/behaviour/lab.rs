@@ -28,7 +28,7 @@ impl Lab {
     }
 
     pub(crate) fn profile(name: &str) -> Self {
-        Self::new(natbed_nat::profile(name).unwrap().config.clone())
+        Self::new(natbed_nat::profile(name).unwrap().behaviour.nat().unwrap().clone())
     }
 
     /// Lets time pass without telling the NAT.

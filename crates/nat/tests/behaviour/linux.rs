@@ -81,7 +81,7 @@ fn linux_t3_two_clients_share_a_port_toward_different_destinations() {
 
 /// A peer's packet comes before ours goes out; returns what it met, and our port toward the peer.
 fn early_peer(wan_input: WanInput) -> (DropReason, u16, Lab) {
-    let config = profile("linux-masquerade").unwrap().config.clone();
+    let config = profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone();
     let mut lab = Lab::new(NatConfig { wan_input, ..config });
     assert_eq!(lab.port(FIRST, SERVERS[0]), 40000);
     let early = lab.back(PEER, 40000).unwrap_err();
@@ -125,8 +125,8 @@ fn linux_t4_accept_the_port_is_lost_and_punching_with_it() {
 
 #[test]
 fn linux_t4_accept_is_what_the_profile_of_that_name_does() {
-    let accepting = &profile("linux-masquerade-wan-input-accept").unwrap().config;
-    let plain = profile("linux-masquerade").unwrap().config.clone();
+    let accepting = profile("linux-masquerade-wan-input-accept").unwrap().behaviour.nat().unwrap();
+    let plain = profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone();
     assert_eq!(*accepting, NatConfig { wan_input: WanInput::Accept, ..plain });
 }
 

@@ -50,6 +50,7 @@ fn any_config() -> impl Strategy<Value = NatConfig> {
                     internal: host.into(),
                 })
                 .collect(),
+            ..NatConfig::default()
         }
     })
 }

@@ -105,7 +105,12 @@ fn req_5508_5_an_error_from_inside_leaves_as_from_the_nat() {
     // From the host itself, and from a router on the way to it.
     for refresh_inbound in [true, false] {
         for from in ["192.168.1.10", "192.168.1.254"] {
-            let config = natbed_nat::profile("rfc4787-recommended").unwrap().config.clone();
+            let config = natbed_nat::profile("rfc4787-recommended")
+                .unwrap()
+                .behaviour
+                .nat()
+                .unwrap()
+                .clone();
             let mut lab = Lab::new(NatConfig { refresh_inbound, ..config });
             let port = lab.port(HOST, SERVER);
             assert_eq!(lab.back("203.0.113.2:9", port), Ok(ep(HOST)));

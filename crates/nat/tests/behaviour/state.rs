@@ -225,7 +225,7 @@ fn overloading_runs_out_of_ports_toward_one_destination_only() {
 fn overloading_gives_up_as_early_as_linux_does() {
     // 400 ports in a row are taken, 111 are free. Of all random starts, 128 tries miss the free
     // ones with probability 272/511; 64, 32, 16 and 8 more tries bring that down to 14 %.
-    let config = natbed_nat::profile("linux-masquerade").unwrap().config.clone();
+    let config = natbed_nat::profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone();
     let refused = (0..100).filter(|seed| {
         let mut lab = Lab::seeded(config.clone(), *seed);
         for port in 1..=400 {

@@ -1,6 +1,6 @@
 //! Gateways: firewall, NAT and hop count, outward and inward.
 
-use natbed_nat::{Firewall, Nat, Outbound};
+use natbed_nat::{Firewall, Outbound, Translator};
 use natbed_packet::DropReason;
 use natbed_units::SimTime;
 
@@ -128,7 +128,7 @@ impl<O: Observer> Network<O> {
     #[inline]
     fn arm_router(&mut self, id: RouterId) {
         let router = &mut self.routers[id.index()];
-        let nat = router.nat.as_ref().and_then(Nat::poll_timeout);
+        let nat = router.nat.as_ref().and_then(Translator::poll_timeout);
         let firewall = router.firewall.as_ref().and_then(Firewall::poll_timeout);
         let next = match (nat, firewall) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -19,7 +19,7 @@ fn home(guard: Option<FirewallConfig>) -> (World, HostId, HostId) {
         ..keeps_ports()
     };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    world.add_gateway(GatewayConfig { nat: Some(nat), firewall: guard, ..config });
+    world.add_gateway(GatewayConfig { translator: Some(nat.into()), firewall: guard, ..config });
     let alice = world.lan_host("alice", lan, "192.168.1.2");
     let server = world.public_host("server", "203.0.113.10");
     (world, alice, server)

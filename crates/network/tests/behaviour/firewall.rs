@@ -83,7 +83,8 @@ fn behind(config: FirewallConfig) -> (World, HostId, HostId, RouterId) {
     let mut world = World::with_internet();
     let lan = world.lan("campus", "203.0.113.0/25");
     let router = gateway("campus", lan, "203.0.113.1", Attachment::Internet, "198.51.100.1");
-    let router = world.add_gateway(GatewayConfig { nat: None, firewall: Some(config), ..router });
+    let router =
+        world.add_gateway(GatewayConfig { translator: None, firewall: Some(config), ..router });
     let alice = world.lan_host("alice", lan, "203.0.113.2");
     let bob = world.public_host("bob", "203.0.113.200");
     (world, alice, bob, router)
@@ -182,7 +183,11 @@ fn what_a_gateway_refuses_behind_its_nat_is_quoted_as_it_came() {
     };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
     let guard = firewall(Action::Allow, Action::Reject);
-    world.add_gateway(GatewayConfig { nat: Some(nat), firewall: Some(guard), ..config });
+    world.add_gateway(GatewayConfig {
+        translator: Some(nat.into()),
+        firewall: Some(guard),
+        ..config
+    });
     let alice = world.lan_host("alice", lan, "192.168.1.2");
     world.public_host("server", "203.0.113.10");
     let stranger = world.public_host("stranger", "203.0.113.66");

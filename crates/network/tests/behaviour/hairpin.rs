@@ -12,7 +12,7 @@ fn home(hairpin: Hairpin) -> (World, RouterId, HostId, HostId) {
     let lan = world.lan("home", "192.168.1.0/24");
     let nat = NatConfig { hairpin, filtering: Filtering::EndpointIndependent, ..keeps_ports() };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    let router = world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    let router = world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let alice = world.lan_host("alice", lan, "192.168.1.2");
     let bob = world.lan_host("bob", lan, "192.168.1.3");
     world.public_host("server", "203.0.113.10");

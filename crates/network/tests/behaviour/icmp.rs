@@ -151,7 +151,7 @@ fn req_5508_8_a_full_table_is_reported_to_the_sender() {
     let nat =
         NatConfig { max_flows: 1, filtering: Filtering::EndpointIndependent, ..keeps_ports() };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let alice = world.lan_host("alice", lan, "192.168.1.2");
     world.public_host("server", "203.0.113.10");
     world.datagram(alice, 5000, "203.0.113.10:3478");

@@ -20,7 +20,7 @@ fn carrier(nat: NatConfig) -> Carrier {
     let mut world = World::with_internet();
     let carrier = world.isolated_lan("carrier", "100.64.0.0/24");
     let config = gateway("carrier", carrier, "100.64.0.1", Attachment::Internet, "198.51.100.1");
-    world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let home = world.lan("home", "192.168.1.0/24");
     let via = Attachment::Lan(carrier);
     world.add_gateway(gateway("home", home, "192.168.1.1", via, "100.64.0.2"));

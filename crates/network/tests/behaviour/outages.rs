@@ -65,7 +65,7 @@ fn a_flushed_gateway_has_forgotten_its_mappings_and_its_permissions() {
     let lan = world.lan("campus", "203.0.113.0/25");
     let config = gateway("campus", lan, "203.0.113.1", Attachment::Internet, "198.51.100.1");
     let guard = Some(firewall(Action::Allow, Action::Drop));
-    let router = world.add_gateway(GatewayConfig { nat: None, firewall: guard, ..config });
+    let router = world.add_gateway(GatewayConfig { translator: None, firewall: guard, ..config });
     let alice = world.lan_host("alice", lan, "203.0.113.2");
     world.public_host("server", "203.0.113.200");
     world.datagram(alice, 5000, "203.0.113.200:3478");

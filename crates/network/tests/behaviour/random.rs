@@ -138,7 +138,8 @@ impl<O: Observer> Game<O> {
                 upstream: attachment(upstream),
                 outside,
                 uplink: gateway.uplink,
-                nat: gateway.nat.clone(),
+                pool: Vec::new(),
+                translator: gateway.nat.clone().map(Into::into),
                 firewall: gateway.firewall.clone(),
             };
             routers.push((network.add_gateway(config).unwrap(), outside));

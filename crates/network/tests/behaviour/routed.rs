@@ -12,7 +12,7 @@ fn routed(
     upstream: Attachment,
     outside: &str,
 ) -> GatewayConfig {
-    GatewayConfig { nat: None, ..gateway(name, lan, inside, upstream, outside) }
+    GatewayConfig { translator: None, ..gateway(name, lan, inside, upstream, outside) }
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_host_without_an_interface_and_a_nat_that_cannot_be_are_refused() {
     assert_eq!(world.network.add_host(bare), Err(error));
     let nat = NatConfig { udp_timeout: SimDuration::ZERO, ..keeps_ports() };
     let config = gateway("home", lan, "192.168.1.1", UP, "198.51.100.1");
-    let config = GatewayConfig { nat: Some(nat), ..config };
+    let config = GatewayConfig { translator: Some(nat.into()), ..config };
     let error = world.network.add_gateway(config).unwrap_err();
     let source = NatConfigError::ZeroTimeout { property: "udp_timeout" };
     assert_eq!(error.to_string(), "home: `udp_timeout` is zero");

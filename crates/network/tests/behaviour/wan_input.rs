@@ -11,7 +11,7 @@ fn home(wan_input: WanInput) -> (World, RouterId, HostId, HostId) {
     let lan = world.lan("home", "192.168.1.0/24");
     let nat = NatConfig { wan_input, udp_timeout: secs(30), ..keeps_ports() };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    let router = world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    let router = world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let alice = world.lan_host("alice", lan, "192.168.1.2");
     let bob = world.public_host("bob", "203.0.113.2");
     (world, router, alice, bob)
@@ -72,7 +72,7 @@ fn a_packet_forwarded_to_nowhere_is_lost_on_the_lan() {
     let lan = world.lan("home", "192.168.1.0/24");
     let nat = NatConfig { forwards: vec![forward], ..keeps_ports() };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let bob = world.public_host("bob", "203.0.113.2");
     world.datagram(bob, 6000, "198.51.100.1:5000");
     let (reason, place) = world.only_loss();

@@ -31,7 +31,7 @@ fn scene(watch: impl FnOnce(&Scene) -> [HostId; 2]) -> Scene {
         ..keeps_ports()
     };
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, "198.51.100.1");
-    world.add_gateway(GatewayConfig { nat: Some(nat), ..config });
+    world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..config });
     let alice = host("alice", Attachment::Lan(lan), "192.168.1.2");
     let alice = world.add_host(linked(alice, delays(ms(3), ms(3))));
     let anna = world.lan_host("anna", lan, "192.168.1.3");

@@ -245,7 +245,8 @@ pub(crate) fn gateway(
         upstream,
         outside: ip(outside),
         uplink: LinkConfig::IDEAL,
-        nat: Some(keeps_ports()),
+        pool: Vec::new(),
+        translator: Some(keeps_ports().into()),
         firewall: None,
     }
 }

@@ -290,7 +290,8 @@ fn home(
         upstream: Attachment::Internet,
         outside: format!("203.0.113.{number}").parse().unwrap(),
         uplink: LinkConfig::symmetric(PipeConfig::with_delay(UPLINK)),
-        nat: Some(NatConfig { mapping, ..NatConfig::default() }),
+        pool: Vec::new(),
+        translator: Some(NatConfig { mapping, ..NatConfig::default() }.into()),
         firewall: None,
     };
     let router = network.add_gateway(gateway).unwrap();

@@ -47,7 +47,7 @@ fn gateways_get_their_addresses_nats_and_links() {
     assert_eq!(gateway.uplink, Link::default());
     let nat = gateway.nat.as_ref().unwrap();
     assert_eq!(nat.profile.as_deref(), Some("rfc6888-cgn"));
-    assert_eq!(nat.config, profile("rfc6888-cgn").unwrap().config);
+    assert_eq!(nat.config, *profile("rfc6888-cgn").unwrap().behaviour.nat().unwrap());
 
     let gateway = alice_home.gateway.as_ref().unwrap();
     assert_eq!(gateway.inside, ip("192.168.1.1"));

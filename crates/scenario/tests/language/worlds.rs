@@ -170,7 +170,7 @@ fn a_nat_is_its_profile_with_what_the_file_overrides() {
         let scenario = case(&gateway(&format!("{{ nat: {nat} }}")));
         scenario.lans[0].gateway.clone().unwrap().nat.unwrap()
     };
-    let linux = &profile("linux-masquerade").unwrap().config;
+    let linux = profile("linux-masquerade").unwrap().behaviour.nat().unwrap();
     let choice = config("{ profile: linux-masquerade, hairpin: external, udp_timeout: 2min }");
     assert_eq!(choice.profile.as_deref(), Some("linux-masquerade"));
     let expected = NatConfig {
