@@ -31,6 +31,8 @@ pub enum Command {
     List(ListArgs),
     /// Measure how fast the simulator is on this machine.
     Bench(BenchArgs),
+    /// What the NATs and firewalls that natbed knows by name are like.
+    Nat(NatArgs),
 }
 
 /// Which scenarios.
@@ -88,8 +90,31 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// What goes to standard output.
-    #[arg(long, value_enum, default_value_t = BenchFormat::Human)]
-    pub format: BenchFormat,
+    #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
+    pub format: PlainFormat,
+}
+
+/// Arguments of `natbed nat`.
+#[derive(Debug, Args)]
+pub struct NatArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: NatCommand,
+}
+
+/// What `natbed nat` does.
+#[derive(Debug, Subcommand)]
+pub enum NatCommand {
+    /// List the profiles, one a line.
+    List(NatListArgs),
+}
+
+/// Arguments of `natbed nat list`.
+#[derive(Debug, Args)]
+pub struct NatListArgs {
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
+    pub format: PlainFormat,
 }
 
 /// Form of the standard output of `natbed run`.
@@ -103,10 +128,10 @@ pub enum Format {
     Jsonl,
 }
 
-/// Form of the standard output of `natbed bench`.
+/// Form of the standard output of commands whose results are no report of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BenchFormat {
-    /// A table for people, with the targets.
+pub enum PlainFormat {
+    /// Text for people.
     Human,
     /// One JSON object.
     Json,

@@ -5,7 +5,7 @@ use std::io::Write;
 use natbed_runtime::self_check;
 
 use crate::bench::{measure_all, render_human, render_json};
-use crate::cli::{BenchArgs, BenchFormat};
+use crate::cli::{BenchArgs, PlainFormat};
 use crate::exit::{Abort, Exit};
 
 /// Measures and prints.
@@ -17,8 +17,8 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<Exit> {
     self_check().map_err(|error| Abort::new(Exit::SetUp, error.to_string()))?;
     let figures = measure_all()?;
     let text = match args.format {
-        BenchFormat::Human => render_human(&figures, super::stdout_color()),
-        BenchFormat::Json => render_json(&figures),
+        PlainFormat::Human => render_human(&figures, super::stdout_color()),
+        PlainFormat::Json => render_json(&figures),
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(Exit::Pass)

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod list;
 mod matrix;
+mod nat;
 mod progress;
 mod run;
 
@@ -15,6 +16,7 @@ pub use bench::bench;
 pub use check::check;
 pub use list::list;
 pub use matrix::matrix;
+pub use nat::nat;
 pub use run::run;
 
 /// Formats an error for standard error; one that brings its own headings is left alone.
