@@ -84,6 +84,7 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
             pool: Vec::new(),
             translator: gateway.nat.as_ref().map(|nat| nat.config.clone().into()),
             firewall: gateway.firewall.clone(),
+            icmp_errors: true,
         })?));
     }
     let hosts = scenario

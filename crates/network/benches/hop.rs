@@ -68,6 +68,7 @@ fn two_homes() -> (Network, [HostId; 2]) {
             pool: Vec::new(),
             translator: nat.clone().map(Into::into),
             firewall: None,
+            icmp_errors: true,
         };
         network.add_gateway(config).expect("the address is free");
         host(&mut network, "host", lan, ALICE)

@@ -63,6 +63,13 @@ impl<T: Copy> RouteTable<T> {
         true
     }
 
+    pub(crate) fn remove_address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(ip) => self.v4.remove(&ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.remove(&ip.to_bits()),
+        };
+    }
+
     pub(crate) fn add_prefix(&mut self, subnet: IpNet, target: T) {
         let length = subnet.prefix_len();
         let at = self.prefixes.partition_point(|(known, _, _)| *known >= length);

@@ -13,10 +13,13 @@
 //! network without one pays nothing for them.
 //!
 //! Start reading in `network.rs` (the verbs), then `forward/` (what each kind
-//! of node does with a packet), `pipe.rs` (links) and `topology.rs` (building).
+//! of node does with a packet), `pipe.rs` (links), `topology.rs` (building) and `change.rs` (what
+//! happens to it while it runs).
 #![forbid(unsafe_code)]
 
 mod address;
+mod change;
+mod config;
 mod forward;
 mod id;
 mod network;
@@ -27,11 +30,11 @@ mod schedule;
 mod slab;
 mod topology;
 
+pub use config::{
+    Attachment, GatewayConfig, HostConfig, InterfaceConfig, InternetConfig, LanConfig,
+    TopologyError,
+};
 pub use id::{HostId, LanId, LinkId, PipeId, Place, RouterId};
 pub use network::{Delivery, Limits, Network};
 pub use observer::{Hop, Observer, Origin, Step};
 pub use pipe::{LinkConfig, PipeConfig};
-pub use topology::{
-    Attachment, GatewayConfig, HostConfig, InterfaceConfig, InternetConfig, LanConfig,
-    TopologyError,
-};

@@ -198,31 +198,6 @@ impl<O: Observer> Network<O> {
         self.observer
     }
 
-    /// Cuts a link or mends it, both directions.
-    ///
-    /// While it is down, packets that would enter it or come out of it are dropped as `link-down`.
-    pub fn set_link_down(&mut self, link: LinkId, is_down: bool) {
-        for pipe in [link.up(), link.down()] {
-            self.pipes[pipe.index()].is_down = is_down;
-        }
-    }
-
-    /// Stops a host or starts it again; a stopped one neither sends nor takes packets.
-    pub fn set_host_stopped(&mut self, host: HostId, is_stopped: bool) {
-        self.hosts[host.index()].is_stopped = is_stopped;
-    }
-
-    /// Forgets all dynamic state of a gateway: NAT mappings and firewall flows.
-    pub fn flush_router(&mut self, router: RouterId) {
-        let router = &mut self.routers[router.index()];
-        if let Some(nat) = &mut router.nat {
-            nat.flush();
-        }
-        if let Some(firewall) = &mut router.firewall {
-            firewall.flush();
-        }
-    }
-
     /// Returns the addresses of a host, in the order of its interfaces.
     pub fn addresses(&self, host: HostId) -> impl Iterator<Item = IpAddr> + '_ {
         self.hosts[host.index()].interfaces.iter().map(|interface| interface.address)

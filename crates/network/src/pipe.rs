@@ -68,6 +68,8 @@ pub(crate) struct Pipe {
     /// and the rest in bit-nanoseconds, less than the rate.
     busy_rest: u64,
     pub(crate) is_down: bool,
+    /// Nothing is attached to it any more: it stays down.
+    pub(crate) is_left: bool,
     pub(crate) head: Slot,
     pub(crate) tail: Slot,
 }
@@ -82,6 +84,7 @@ impl Pipe {
             busy_until: SimTime::ZERO,
             busy_rest: 0,
             is_down: false,
+            is_left: false,
             head: Slot::NONE,
             tail: Slot::NONE,
         }

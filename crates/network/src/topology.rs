@@ -3,143 +3,20 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::{Firewall, FirewallConfig, NatConfigError, Translator, TranslatorConfig};
+use natbed_nat::{Firewall, FirewallConfig, Translator};
+use natbed_packet::{DropReason, IcmpErrorKind};
 use natbed_units::{SimDuration, SimTime};
 use smallvec::SmallVec;
-use thiserror::Error;
 
 use crate::address::{Prefix, RouteTable};
+use crate::config::{
+    Attachment, GatewayConfig, HostConfig, InterfaceConfig, InternetConfig, LanConfig,
+    TopologyError,
+};
 use crate::id::{HostId, LanId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::observer::Observer;
 use crate::pipe::{LinkConfig, Pipe};
-
-/// The Internet between all public addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InternetConfig {
-    /// One way through the core, added to the delay of every link into it.
-    pub delay: SimDuration,
-}
-
-/// A LAN segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LanConfig {
-    /// Its name, for captures and messages.
-    pub name: String,
-    /// The addresses on it; other LANs may have the same.
-    pub subnet: IpNet,
-    /// Client isolation: hosts see the gateway but not each other.
-    pub isolate: bool,
-}
-
-/// What a link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attachment {
-    /// A LAN segment.
-    Lan(LanId),
-    /// The Internet core, with a public address.
-    Internet,
-}
-
-/// The gateway of a LAN.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GatewayConfig {
-    /// Its name, for captures, messages and the seed of its NAT.
-    pub name: String,
-    /// The LAN it serves.
-    pub lan: LanId,
-    /// Its address on that LAN.
-    pub inside: IpAddr,
-    /// Where its uplink leads.
-    pub upstream: Attachment,
-    /// Its address there; what its NAT translates to.
-    pub outside: IpAddr,
-    /// More addresses there, which its NAT translates to as well.
-    pub pool: Vec<IpAddr>,
-    /// Its uplink.
-    pub uplink: LinkConfig,
-    /// How it translates; `None` routes the subnet as it is.
-    pub translator: Option<TranslatorConfig>,
-    /// The firewall; `None` lets everything pass.
-    pub firewall: Option<FirewallConfig>,
-}
-
-/// A host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostConfig {
-    /// Its name, for captures and messages.
-    pub name: String,
-    /// Its interfaces, at least one; a packet leaves by the one that has its source address.
-    pub interfaces: Vec<InterfaceConfig>,
-    /// The firewall on the host; `None` lets everything pass.
-    pub firewall: Option<FirewallConfig>,
-}
-
-/// An address of a host and the link that leads to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InterfaceConfig {
-    /// The address.
-    pub address: IpAddr,
-    /// Where the link leads.
-    pub attachment: Attachment,
-    /// The link.
-    pub link: LinkConfig,
-}
-
-/// Why a part does not fit into the network.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TopologyError {
-    /// Another part has the address already.
-    #[error("{name}: the address {address} is taken")]
-    AddressTaken {
-        /// The part that was to be added.
-        name: String,
-        /// The address it asks for.
-        address: IpAddr,
-    },
-    /// The address is not one of the LAN's.
-    #[error("{name}: the address {address} is outside of the subnet {subnet}")]
-    OutsideSubnet {
-        /// The part that was to be added.
-        name: String,
-        /// The address it asks for.
-        address: IpAddr,
-        /// The subnet of the LAN.
-        subnet: IpNet,
-    },
-    /// The network has no Internet.
-    #[error("{name}: there is no Internet in this network")]
-    NoInternet {
-        /// The part that was to be added.
-        name: String,
-    },
-    /// The LAN has a gateway already.
-    #[error("{name}: the LAN has a gateway already")]
-    SecondGateway {
-        /// The gateway that was to be added.
-        name: String,
-    },
-    /// Following the uplinks leads back to the same LAN.
-    #[error("{name}: its uplink leads back to its own LAN")]
-    Cycle {
-        /// The gateway that was to be added.
-        name: String,
-    },
-    /// The host has no interface.
-    #[error("{name}: a host needs an interface")]
-    NoInterface {
-        /// The host that was to be added.
-        name: String,
-    },
-    /// The NAT's properties contradict each other.
-    #[error("{name}: {source}")]
-    Nat {
-        /// The gateway that was to be added.
-        name: String,
-        /// What is wrong with the properties.
-        source: NatConfigError,
-    },
-}
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -166,14 +43,38 @@ pub(crate) struct Router {
     pub(crate) name: Box<str>,
     pub(crate) lan: LanId,
     pub(crate) inside: IpAddr,
+    /// Its own address outside.
     pub(crate) outside: IpAddr,
+    /// Its other addresses outside.
+    pub(crate) pool: Box<[IpAddr]>,
     pub(crate) upstream: Attachment,
     pub(crate) inside_link: LinkId,
     pub(crate) outside_link: LinkId,
     pub(crate) nat: Option<Translator>,
     pub(crate) firewall: Option<Firewall>,
+    /// What the firewall was made with, to make it anew.
+    pub(crate) firewall_config: Option<FirewallConfig>,
+    pub(crate) icmp_errors: bool,
+    pub(crate) is_off: bool,
     /// The expiry that stands in the schedule.
     pub(crate) armed: Option<SimTime>,
+}
+
+impl Router {
+    /// Says whether an address is one of the gateway's own outside.
+    #[inline]
+    pub(crate) fn has_outside(&self, address: IpAddr) -> bool {
+        address == self.outside || self.pool.contains(&address)
+    }
+
+    /// Returns the ICMP error that the gateway answers a drop with, if it answers.
+    pub(crate) fn icmp_error(&self, reason: DropReason) -> Option<IcmpErrorKind> {
+        match &self.nat {
+            _ if !self.icmp_errors => None,
+            Some(nat) => nat.icmp_error(reason),
+            None => reason.icmp_error(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -190,6 +91,7 @@ pub(crate) struct Host {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interface {
     pub(crate) address: IpAddr,
+    pub(crate) attachment: Attachment,
     pub(crate) link: LinkId,
 }
 
@@ -235,6 +137,7 @@ impl<O: Observer> Network<O> {
             uplink,
             translator,
             firewall,
+            icmp_errors,
         } = config;
         if self.lans[lan.index()].gateway.is_some() {
             return Err(TopologyError::SecondGateway { name });
@@ -258,17 +161,24 @@ impl<O: Observer> Network<O> {
         )?;
         let outside_link =
             self.attach(&name, outside, upstream, uplink, Place::RouterOutside(id))?;
+        for address in &pool {
+            self.add_route(&name, *address, upstream, outside_link)?;
+        }
         let is_routed = nat.is_none();
         self.routers.push(Router {
             name: name.into(),
             lan,
             inside,
             outside,
+            pool: pool.into(),
             upstream,
             inside_link,
             outside_link,
             nat,
-            firewall: firewall.map(Firewall::new),
+            firewall: firewall.clone().map(Firewall::new),
+            firewall_config: firewall,
+            icmp_errors,
+            is_off: false,
             armed: None,
         });
         let served = &mut self.lans[lan.index()];
@@ -300,7 +210,7 @@ impl<O: Observer> Network<O> {
             .into_iter()
             .map(|InterfaceConfig { address, attachment, link }| {
                 let link = self.attach(&name, address, attachment, link, Place::Host(id))?;
-                Ok(Interface { address, link })
+                Ok(Interface { address, attachment, link })
             })
             .collect::<Result<_, _>>()?;
         self.hosts.push(Host {
@@ -354,7 +264,7 @@ impl<O: Observer> Network<O> {
     }
 
     /// Makes a link from `place` to a LAN or the core and makes `address` reachable through it.
-    fn attach(
+    pub(crate) fn attach(
         &mut self,
         name: &str,
         address: IpAddr,
@@ -363,29 +273,56 @@ impl<O: Observer> Network<O> {
         place: Place,
     ) -> Result<LinkId, TopologyError> {
         let link = LinkId((self.pipes.len() / 2) as u32);
-        let (routes, far_end) = match attachment {
-            Attachment::Lan(id) => {
-                let lan = &mut self.lans[id.index()];
-                if !lan.subnet.contains(&address) {
-                    let (name, subnet) = (name.to_owned(), lan.subnet);
-                    return Err(TopologyError::OutsideSubnet { name, address, subnet });
-                }
-                (&mut lan.members, Place::Lan(id, link))
-            }
-            Attachment::Internet => match &mut self.core {
-                None => return Err(TopologyError::NoInternet { name: name.to_owned() }),
-                Some(core) => {
-                    config.up.delay = config.up.delay + core.delay;
-                    (&mut core.routes, Place::Core(link))
-                }
-            },
+        self.add_route(name, address, attachment, link)?;
+        let far_end = match attachment {
+            Attachment::Lan(id) => Place::Lan(id, link),
+            Attachment::Internet => Place::Core(link),
         };
-        if !routes.add_address(address, link) {
-            return Err(TopologyError::AddressTaken { name: name.to_owned(), address });
+        if let (Attachment::Internet, Some(core)) = (attachment, &self.core) {
+            config.up.delay = config.up.delay + core.delay;
         }
         self.pipes.push(Pipe::new(config.up, far_end));
         self.pipes.push(Pipe::new(config.down, place));
         Ok(link)
+    }
+
+    /// Makes `address` reachable through a link to `attachment`.
+    pub(crate) fn add_route(
+        &mut self,
+        name: &str,
+        address: IpAddr,
+        attachment: Attachment,
+        link: LinkId,
+    ) -> Result<(), TopologyError> {
+        let routes = self.routes_for(name, address, attachment)?;
+        if routes.add_address(address, link) {
+            Ok(())
+        } else {
+            Err(TopologyError::AddressTaken { name: name.to_owned(), address })
+        }
+    }
+
+    /// Returns the routes at an attachment that `address` fits.
+    pub(crate) fn routes_for(
+        &mut self,
+        name: &str,
+        address: IpAddr,
+        attachment: Attachment,
+    ) -> Result<&mut RouteTable<LinkId>, TopologyError> {
+        match attachment {
+            Attachment::Lan(id) => {
+                let lan = &mut self.lans[id.index()];
+                if lan.subnet.contains(&address) {
+                    return Ok(&mut lan.members);
+                }
+                let (name, subnet) = (name.to_owned(), lan.subnet);
+                Err(TopologyError::OutsideSubnet { name, address, subnet })
+            }
+            Attachment::Internet => match &mut self.core {
+                Some(core) => Ok(&mut core.routes),
+                None => Err(TopologyError::NoInternet { name: name.to_owned() }),
+            },
+        }
     }
 
     /// Says whether following the uplinks from `attachment` leads to `lan`.

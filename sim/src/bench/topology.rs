@@ -68,6 +68,7 @@ pub(super) fn two_nats() -> Result<Pair, TopologyError> {
                 .into(),
             ),
             firewall: None,
+            icmp_errors: true,
         })?;
         let address = v4(192, 168, third, 10);
         network.add_host(HostConfig {

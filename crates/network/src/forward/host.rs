@@ -95,7 +95,6 @@ impl<O: Observer> Network<O> {
         place: Place,
         reason: DropReason,
     ) {
-        let Some(kind) = reason.icmp_error() else { return };
         let (origin, from, link) = match place {
             Place::Host(id) => {
                 let interfaces = &self.hosts[id.index()].interfaces;
@@ -114,7 +113,11 @@ impl<O: Observer> Network<O> {
             }
             Place::Lan(..) | Place::Core(_) => return,
         };
-        if let Some(error) = Packet::icmp_error(from, kind, packet) {
+        let kind = match origin {
+            Origin::Host(_) => reason.icmp_error(),
+            Origin::Router(id) => self.routers[id.index()].icmp_error(reason),
+        };
+        if let Some(error) = kind.and_then(|kind| Packet::icmp_error(from, kind, packet)) {
             self.send_answer(now, origin, place, link, error);
         }
     }

@@ -17,8 +17,11 @@ impl<O: Observer> Network<O> {
     /// behind it on the way in.
     pub(crate) fn cross_router_outward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
         let (router, packet) = self.router_and_packet(id, slot);
+        if router.is_off {
+            return Next::Lost(DropReason::RouterOff);
+        }
         if packet.destination == router.inside
-            || router.nat.is_none() && packet.destination == router.outside
+            || router.nat.is_none() && router.has_outside(packet.destination)
         {
             return Next::Lost(DropReason::RouterClosed);
         }
@@ -65,13 +68,17 @@ impl<O: Observer> Network<O> {
 
     /// Decides whether a packet from outside may go on to the LAN, and translates it.
     fn admit(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Result<(), DropReason> {
+        if self.routers[id.index()].is_off {
+            return Err(DropReason::RouterOff);
+        }
         if self.routers[id.index()].nat.is_none() {
             self.check_routed(slot, id)?;
         }
         let (router, packet) = self.router_and_packet(id, slot);
         let arrived_at = packet.destination_endpoint();
+        let is_own = router.has_outside(packet.destination);
         let translation = match &mut router.nat {
-            Some(_) if packet.destination != router.outside => return Err(DropReason::NoRoute),
+            Some(_) if !is_own => return Err(DropReason::NoRoute),
             Some(nat) => Some(nat.inbound(now, packet)?),
             None => None,
         };
@@ -101,7 +108,7 @@ impl<O: Observer> Network<O> {
         let router = &self.routers[id.index()];
         let destination = self.packet(slot).destination;
         let lan = &self.lans[router.lan.index()];
-        if destination == router.outside {
+        if router.has_outside(destination) {
             Err(DropReason::RouterClosed)
         } else if lan.prefix.contains(destination) || lan.members.lookup(destination).is_some() {
             Ok(())

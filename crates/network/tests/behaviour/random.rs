@@ -141,6 +141,7 @@ impl<O: Observer> Game<O> {
                 pool: Vec::new(),
                 translator: gateway.nat.clone().map(Into::into),
                 firewall: gateway.firewall.clone(),
+                icmp_errors: true,
             };
             routers.push((network.add_gateway(config).unwrap(), outside));
         }

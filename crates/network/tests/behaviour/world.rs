@@ -248,6 +248,7 @@ pub(crate) fn gateway(
         pool: Vec::new(),
         translator: Some(keeps_ports().into()),
         firewall: None,
+        icmp_errors: true,
     }
 }
 

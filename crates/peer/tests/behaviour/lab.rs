@@ -293,6 +293,7 @@ fn home(
         pool: Vec::new(),
         translator: Some(NatConfig { mapping, ..NatConfig::default() }.into()),
         firewall: None,
+        icmp_errors: true,
     };
     let router = network.add_gateway(gateway).unwrap();
     (lan, network.uplink(router))
