@@ -11,7 +11,7 @@ use natbed_nat::{
 use natbed_packet::Protocol;
 use natbed_report::{Path, Prediction};
 use natbed_scenario::{
-    Attachment, EventAction, Gateway, Host, HostIndex, LanIndex, Scenario, Session,
+    Attachment, EventAction, Gateway, Host, HostIndex, LanIndex, NatChoice, Scenario, Session,
 };
 use natbed_units::SimDuration;
 
@@ -71,9 +71,9 @@ impl<'a> Side<'a> {
     fn new(scenario: &'a Scenario, index: HostIndex) -> Self {
         let host = &scenario.hosts[index.0];
         let mut side = Self { host, segments: Vec::new(), gateways: Vec::new() };
-        let mut at = match host.attachment {
-            Attachment::Lan { lan, .. } => Segment::Lan(lan),
-            Attachment::Internet { .. } => Segment::Internet,
+        let mut at = match host.interface().attachment {
+            Attachment::Lan(lan) => Segment::Lan(lan),
+            Attachment::Internet => Segment::Internet,
         };
         loop {
             side.segments.push(at);
@@ -86,7 +86,8 @@ impl<'a> Side<'a> {
 
     fn firewalls(&self) -> impl Iterator<Item = &'a FirewallConfig> + '_ {
         let own = self.host.firewall.as_ref();
-        own.into_iter().chain(self.gateways.iter().filter_map(|g| g.firewall.as_ref()))
+        let all = own.into_iter().chain(self.gateways.iter().filter_map(|g| g.firewall.as_ref()));
+        all.map(|firewall| &firewall.config)
     }
 }
 
@@ -129,7 +130,9 @@ impl<'a> Inquiry<'a> {
         }
         let all = self.sides.iter().flat_map(|side| &side.gateways);
         for nat in all.filter_map(|gateway| gateway.nat.as_ref()) {
-            let config = &nat.config;
+            let Some(config) = nat.nat() else {
+                return Err(Oracle::open("a box translates addresses by rule"));
+            };
             if config.wan_input == WanInput::Accept {
                 return Err(Oracle::open("a WAN input accepts: who sends first decides"));
             }
@@ -152,7 +155,7 @@ impl<'a> Inquiry<'a> {
         if self.shares_lan() {
             // Nothing but the hosts' own firewalls stands between them.
             let [a, b] = &self.sides;
-            return match (udp(a.host.firewall.as_ref())?, udp(b.host.firewall.as_ref())?) {
+            return match (udp(own_firewall(a.host))?, udp(own_firewall(b.host))?) {
                 (Udp::Passes, Udp::Passes) => Ok(Oracle::is(Path::Lan, "both are on one LAN")),
                 _ => Err(Oracle::open("a host firewall blocks UDP")),
             };
@@ -234,7 +237,7 @@ impl<'a> Inquiry<'a> {
         let Some(outermost) = nats.last() else {
             return Err(Oracle::open("the shared way out has no NAT"));
         };
-        match outermost.config.hairpin {
+        match outermost.nat().map_or(Hairpin::None, |nat| nat.hairpin) {
             Hairpin::None => Ok((false, "the shared NAT does not hairpin")),
             Hairpin::InternalSource => {
                 Ok((false, "hairpinned packets have an internal source, which ICE refuses"))
@@ -260,10 +263,9 @@ impl<'a> Inquiry<'a> {
     fn relay_is_reachable(&self) -> Result<bool, Oracle> {
         let mut usable = self.session.turn.iter().filter(|server| !self.is_stopped(**server));
         let Some(server) = usable.next() else { return Ok(false) };
-        let is_public = matches!(
-            self.scenario.hosts[server.0].attachment,
-            Attachment::Internet { address } if address.is_ipv4()
-        );
+        let server = &self.scenario.hosts[server.0];
+        let is_public =
+            server.interface().attachment == Attachment::Internet && server.address().is_ipv4();
         let reach_internet =
             self.sides.iter().all(|side| side.segments.last() == Some(&Segment::Internet));
         if is_public && reach_internet {
@@ -276,10 +278,10 @@ impl<'a> Inquiry<'a> {
 
 /// The class that a host and the gateways before it add up to, innermost first.
 fn class(host: &Host, gateways: &[&Gateway]) -> Result<Composite, Oracle> {
-    let mut layers = vec![firewall_class(host.firewall.as_ref())?];
+    let mut layers = vec![firewall_class(own_firewall(host))?];
     for gateway in gateways {
-        layers.push(firewall_class(gateway.firewall.as_ref())?);
-        layers.extend(gateway.nat.as_ref().map(|nat| NatClass::from(&nat.config)));
+        layers.push(firewall_class(gateway.firewall.as_ref().map(|choice| &choice.config))?);
+        layers.extend(gateway.nat.as_ref().and_then(NatChoice::nat).map(NatClass::from));
     }
     layers.retain(|layer| *layer != NO_BOX);
     if layers.len() > LAYERS_MAX {
@@ -288,6 +290,10 @@ fn class(host: &Host, gateways: &[&Gateway]) -> Result<Composite, Oracle> {
     let innermost = layers.first().copied().unwrap_or(NO_BOX);
     let outer = layers.iter().skip(1);
     Ok(outer.fold(Composite::from(innermost), |inner, layer| inner.behind(*layer)))
+}
+
+fn own_firewall(host: &Host) -> Option<&FirewallConfig> {
+    host.firewall.as_ref().map(|firewall| &firewall.config)
 }
 
 /// A stateful firewall maps nothing; it filters like APDF, or not at all.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use natbed_nat::TranslatorConfig;
 use natbed_peer::{Candidate, SessionReport};
 use natbed_report::{
     CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path, PayloadCounts,
@@ -215,8 +216,15 @@ fn nats(scenario: &Scenario) -> BTreeMap<String, String> {
 }
 
 fn describe(nat: &NatChoice) -> String {
-    let config = &nat.config;
-    let mut text = nat.profile.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    let mut text =
+        nat.profile.as_ref().map(|profile| format!("{}: ", profile.name)).unwrap_or_default();
+    let config = match &nat.config {
+        TranslatorConfig::Nat(config) => config,
+        TranslatorConfig::Stateless(rule) => {
+            text.push_str(&format!("by rule, {rule:?}"));
+            return text;
+        }
+    };
     text.push_str(&format!(
         "mapping {}, filtering {}, ports {}, hairpin {}, wan_input {}, udp_timeout {}, \
          udp_stream_timeout {} after {}, refresh_outbound {}, refresh_inbound {}",

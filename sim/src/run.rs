@@ -174,7 +174,7 @@ impl Plan {
         let mut peer_of = |host: scenario::HostIndex| {
             let id = hosts[host.0];
             peers.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
-                peers.push((id, vec![scenario.hosts[host.0].attachment.address()]));
+                peers.push((id, vec![scenario.hosts[host.0].address()]));
                 peers.len() - 1
             })
         };
@@ -241,9 +241,8 @@ async fn until_alone(handle: &Handle) {
 }
 
 fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
-    let address = |host: &scenario::HostIndex| {
-        SocketAddr::new(scenario.hosts[host.0].attachment.address(), STUN_PORT)
-    };
+    let address =
+        |host: &scenario::HostIndex| SocketAddr::new(scenario.hosts[host.0].address(), STUN_PORT);
     let turn = session.turn.iter().filter_map(|host| {
         let service = scenario.hosts[host.0].serve.turn.as_ref()?;
         let (user, password) = service.users.first()?.clone();

@@ -30,14 +30,15 @@ pub fn witnessed(sighting: Sighting) -> Option<Path> {
 #[must_use]
 pub fn claimed(scenario: &Scenario, session: &Session, peer: usize, pair: SelectedPair) -> Path {
     let relays: BTreeSet<IpAddr> =
-        session.turn.iter().map(|turn| scenario.hosts[turn.0].attachment.address()).collect();
+        session.turn.iter().map(|turn| scenario.hosts[turn.0].address()).collect();
     if relays.contains(&pair.local.address.ip()) || relays.contains(&pair.remote.address.ip()) {
         return Path::Relay;
     }
-    let own_subnet: Option<IpNet> = match scenario.hosts[session.between[peer].0].attachment {
-        Attachment::Lan { lan, .. } => Some(scenario.lans[lan.0].subnet),
-        Attachment::Internet { .. } => None,
-    };
+    let own_subnet: Option<IpNet> =
+        match scenario.hosts[session.between[peer].0].interface().attachment {
+            Attachment::Lan(lan) => Some(scenario.lans[lan.0].subnet),
+            Attachment::Internet => None,
+        };
     if own_subnet.is_some_and(|subnet| subnet.contains(&pair.remote.address.ip())) {
         Path::Lan
     } else {

@@ -81,28 +81,28 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
             upstream: gateway.via.map_or(Attachment::Internet, |via| Attachment::Lan(lans[via.0])),
             outside: gateway.external,
             uplink: link(&gateway.uplink),
-            pool: Vec::new(),
-            translator: gateway.nat.as_ref().map(|nat| nat.config.clone().into()),
-            firewall: gateway.firewall.clone(),
-            icmp_errors: true,
+            pool: gateway.pool.clone(),
+            translator: gateway.nat.as_ref().map(|nat| nat.config.clone()),
+            firewall: gateway.firewall.as_ref().map(|firewall| firewall.config.clone()),
+            icmp_errors: gateway.icmp_errors,
         })?));
     }
     let hosts = scenario
         .hosts
         .iter()
         .map(|host| {
-            let attachment = match host.attachment {
-                scenario::Attachment::Lan { lan, .. } => Attachment::Lan(lans[lan.0]),
-                scenario::Attachment::Internet { .. } => Attachment::Internet,
+            let interface = |interface: &scenario::Interface| InterfaceConfig {
+                address: interface.address,
+                attachment: match interface.attachment {
+                    scenario::Attachment::Lan(lan) => Attachment::Lan(lans[lan.0]),
+                    scenario::Attachment::Internet => Attachment::Internet,
+                },
+                link: link(&interface.link),
             };
             network.add_host(HostConfig {
                 name: host.name.clone(),
-                interfaces: vec![InterfaceConfig {
-                    address: host.attachment.address(),
-                    attachment,
-                    link: link(&host.link),
-                }],
-                firewall: host.firewall.clone(),
+                interfaces: host.interfaces.iter().map(interface).collect(),
+                firewall: host.firewall.as_ref().map(|firewall| firewall.config.clone()),
             })
         })
         .collect::<Result<_, _>>()?;
@@ -127,6 +127,9 @@ pub fn schedule_events(
                 routers[lan].map(|router| world.network().uplink(router))
             }
             LinkTarget::Host(HostIndex(host)) => world.network().host_links(hosts[host]).next(),
+            LinkTarget::Interface(HostIndex(host), interface) => {
+                world.network().host_links(hosts[host]).nth(interface)
+            }
         }
     };
     for event in &scenario.events {
@@ -151,6 +154,12 @@ pub fn schedule_events(
                     world.at(at, move |world| world.network_mut().flush_router(router));
                 }
             }
+            // The language has no keys for these yet.
+            EventAction::Reboot { .. }
+            | EventAction::Readdress { .. }
+            | EventAction::Roam { .. }
+            | EventAction::SetFirewall { .. }
+            | EventAction::LogIn { .. } => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use natbed_nat::{Action, FirewallConfig, Policy, Protocol, Rule};
 
 use crate::decode::{Fields, digits, keys, list, network, text, timer, word};
 use crate::problem::{Problem, Problems};
+use crate::scenario::FirewallChoice;
 use crate::tree::{Entry, Node, Value};
 
 /// The protocols that a rule can be about; `any` is all of them.
@@ -17,15 +18,16 @@ const PROTOCOLS: &[(&str, Option<Protocol>)] = &[
     ("any", None),
 ];
 
-pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<FirewallConfig> {
+pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<FirewallChoice> {
     let fields = Fields::open(&entry.value, entry.key.span, &keys::FIREWALL, problems)?;
     let base = FirewallConfig::default();
-    Some(FirewallConfig {
+    let config = FirewallConfig {
         outbound: fields.optional("outbound", problems, policy).unwrap_or(base.outbound),
         inbound: fields.optional("inbound", problems, policy).unwrap_or(base.inbound),
         udp_timeout: fields.optional("udp_timeout", problems, timer).unwrap_or(base.udp_timeout),
         ..base
-    })
+    };
+    Some(FirewallChoice { profile: None, config })
 }
 
 /// An action for all, a list of what passes or does not, or rules in order.

@@ -2,22 +2,20 @@
 
 use std::net::IpAddr;
 
-use natbed_nat::FirewallConfig;
-
 use crate::decode::{Fields, address, check_name, entries, keys, text};
 use crate::firewall_keys;
 use crate::lan::link;
 use crate::limits::{MAX_HOSTS, MAX_NAME_CHARS, MAX_USERS};
 use crate::link::LinkKeys;
 use crate::problem::{Problem, Problems};
-use crate::scenario::{Serve, TurnService};
+use crate::scenario::{FirewallChoice, Serve, TurnService};
 use crate::tree::{Entry, Located, Node, Span};
 
 pub(crate) struct HostKeys<'t> {
     pub(crate) name: Located<&'t str>,
     /// `None` if it was not right.
     pub(crate) place: Option<Place<'t>>,
-    pub(crate) firewall: Option<FirewallConfig>,
+    pub(crate) firewall: Option<FirewallChoice>,
     pub(crate) uplink: LinkKeys,
     pub(crate) serve: Serve,
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::{FirewallConfig, Protocol};
+use natbed_nat::Protocol;
 
 use crate::decode::{
     Fields, address, boolean, check_name, digits, entries, keys, list, network, number, text, word,
@@ -13,6 +13,7 @@ use crate::limits::MAX_LANS;
 use crate::link::LinkKeys;
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
+use crate::scenario::FirewallChoice;
 use crate::tree::{Entry, Located, Node, Span};
 
 pub(crate) struct LanKeys<'t> {
@@ -29,7 +30,7 @@ pub(crate) struct GatewayKeys<'t> {
     pub(crate) at: Span,
     /// `None` if it was not right.
     pub(crate) nat: Option<Located<NatKeys>>,
-    pub(crate) firewall: Option<FirewallConfig>,
+    pub(crate) firewall: Option<FirewallChoice>,
     pub(crate) via: Option<Located<&'t str>>,
     pub(crate) external: Option<Located<IpAddr>>,
     pub(crate) uplink: LinkKeys,

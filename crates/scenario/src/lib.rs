@@ -61,9 +61,10 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Axis, Document, LANGUAGE_VERSION, load};
 pub use scenario::{
-    AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, Gateway, Host,
-    HostIndex, IceState, Internet, Lan, LanIndex, Link, LinkTarget, Load, NatChoice, Path,
-    Scenario, Serve, Session, Stack, TurnService, UnknownWordError,
+    AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, FirewallChoice,
+    FirewallTarget, Gateway, Host, HostIndex, IceState, Interface, Internet, Ipv6Gateway, Lan,
+    LanIndex, Link, LinkTarget, Load, NatChoice, Path, ProfileRef, Restart, Scenario, SecondLan,
+    Serve, Session, Stack, TurnService, UnknownWordError,
 };
 pub use seeds::{ParseSeedsError, SeedRange};
 pub use source::{LoadError, Source};

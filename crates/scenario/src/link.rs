@@ -34,6 +34,7 @@ impl LinkKeys {
             up: self.up.or(base.up),
             delay: self.delay.unwrap_or(base.delay),
             queue: self.queue.unwrap_or(base.queue),
+            mtu: base.mtu,
         }
     }
 }

@@ -157,16 +157,18 @@ fn assert_resolved(scenario: &Scenario) {
             }
         }
         if let Some(nat) = &gateway.nat {
-            assert_eq!(nat.config.validate(gateway.external), Ok(()));
+            let Some(config) = nat.nat() else { continue };
+            assert_eq!(config.validate(gateway.external), Ok(()));
         }
     }
     for host in &scenario.hosts {
-        match host.attachment {
-            Attachment::Lan { lan, address } => {
+        let address = host.address();
+        match host.interface().attachment {
+            Attachment::Lan(lan) => {
                 assert!(scenario.lans[lan.0].subnet.contains(&address));
                 assert!(local.insert((lan.0, address)), "{address} twice");
             }
-            Attachment::Internet { address } => {
+            Attachment::Internet => {
                 assert!(scenario.internet.is_some());
                 assert!(public.insert(address), "{address} twice");
             }

@@ -5,7 +5,7 @@ use natbed_nat::{Filtering, Hairpin, Mapping, NatConfig, PortAllocation, WanInpu
 use crate::decode::{Fields, boolean, keys, number, text, timer, timer_or_zero, word};
 use crate::limits::MAX_FLOWS;
 use crate::problem::Problems;
-use crate::scenario::NatChoice;
+use crate::scenario::{NatChoice, ProfileRef};
 use crate::tree::{Entry, Located, Value};
 
 /// What `nat:` asks for.
@@ -13,13 +13,13 @@ use crate::tree::{Entry, Located, Value};
 pub(crate) enum NatKeys {
     /// `none`: a routed subnet.
     Routed,
-    Translated(NatChoice),
+    Translated(Box<NatChoice>),
 }
 
 impl NatKeys {
     pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<Self> {
         if matches!(entry.value.value, Value::Mapping(_)) {
-            return properties(entry, problems).map(Self::Translated);
+            return properties(entry, problems).map(|choice| Self::Translated(Box::new(choice)));
         }
         let what = "`none`, a profile's name or properties";
         let name = text(&entry.value, what, problems)?;
@@ -27,17 +27,24 @@ impl NatKeys {
             return Some(Self::Routed);
         }
         let (profile, config) = profile(name, problems)?;
-        Some(Self::Translated(NatChoice { profile: Some(profile), config }))
+        let choice = NatChoice { profile: Some(profile), config: config.into() };
+        Some(Self::Translated(Box::new(choice)))
     }
 }
 
-fn profile(name: Located<&str>, problems: &mut Problems) -> Option<(String, NatConfig)> {
+fn profile(name: Located<&str>, problems: &mut Problems) -> Option<(ProfileRef, NatConfig)> {
     let profile = natbed_nat::profile(name.value);
     if profile.is_none() {
         let names = profiles().iter().map(|profile| profile.name);
         problems.unknown(name.span, "NAT profile", name.value, names);
     }
-    Some((name.value.to_owned(), profile?.behaviour.nat()?.clone()))
+    let profile = profile?;
+    let reference = ProfileRef {
+        name: profile.name.to_owned(),
+        status: profile.status,
+        source: profile.source.to_owned(),
+    };
+    Some((reference, profile.behaviour.nat()?.clone()))
 }
 
 fn properties(entry: &Entry, problems: &mut Problems) -> Option<NatChoice> {
@@ -81,7 +88,7 @@ fn properties(entry: &Entry, problems: &mut Problems) -> Option<NatChoice> {
             .unwrap_or(base.max_flows),
         ..base
     };
-    Some(NatChoice { profile, config })
+    Some(NatChoice { profile, config: config.into() })
 }
 
 /// The value of a property that is one of a few words.

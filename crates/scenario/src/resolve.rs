@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use natbed_nat::Forward;
+use natbed_nat::{Forward, TranslatorConfig};
 use natbed_units::SimDuration;
 
 use crate::address::{self, Addresses, Plan};
@@ -16,7 +16,7 @@ use crate::lan::{self, ForwardKeys, LanKeys};
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
 use crate::scenario::{
-    Attachment, Gateway, Host, Internet, Lan, LanIndex, Link, NatChoice, Scenario,
+    Attachment, Gateway, Host, Interface, Internet, Lan, LanIndex, Link, NatChoice, Scenario,
 };
 use crate::session::{self, SessionKeys};
 use crate::topology::{self, Upstream};
@@ -164,11 +164,16 @@ impl<'t> Written<'t> {
                     nat,
                     firewall: gateway.firewall.clone(),
                     uplink: gateway.uplink.over(base),
+                    pool: Vec::new(),
+                    icmp_errors: true,
+                    ipv6: None,
                 })
             });
             lans.extend(lan.subnet.map(|subnet| Lan {
                 name: lan.name.value.to_owned(),
                 subnet: subnet.value,
+                ipv6: None,
+                second_of: None,
                 isolate: lan.isolate,
                 link: lan.link.over(Link::default()),
                 gateway,
@@ -183,8 +188,10 @@ impl<'t> Written<'t> {
         let forwards = self.forwards(at, &gateway.forwards, addresses, problems);
         match &gateway.nat.as_ref()?.value {
             NatKeys::Translated(choice) => {
-                let mut choice = choice.clone();
-                choice.config.forwards.extend(forwards);
+                let mut choice = NatChoice::clone(choice);
+                if let TranslatorConfig::Nat(config) = &mut choice.config {
+                    config.forwards.extend(forwards);
+                }
                 Some(choice)
             }
             NatKeys::Routed => {
@@ -270,12 +277,14 @@ impl<'t> Written<'t> {
             let base = lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
             hosts.push(Host {
                 name: host.name.value.to_owned(),
-                attachment: match lan {
-                    Some(lan) => Attachment::Lan { lan: LanIndex(lan), address },
-                    None => Attachment::Internet { address },
-                },
+                interfaces: vec![Interface {
+                    attachment: lan
+                        .map_or(Attachment::Internet, |lan| Attachment::Lan(LanIndex(lan))),
+                    address,
+                    ipv6_address: None,
+                    link: host.uplink.over(base),
+                }],
                 firewall: host.firewall.clone(),
-                link: host.uplink.over(base),
                 serve: host.serve.clone(),
             });
         }

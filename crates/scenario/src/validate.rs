@@ -11,7 +11,7 @@ use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
 use crate::scenario::{
     Discovery, Event, EventAction, Expect, ExpectedPath, HostIndex, IceState, LanIndex, LinkTarget,
-    Load, Path, Serve, Session,
+    Load, Path, Restart, Serve, Session,
 };
 use crate::session::SessionKeys;
 use crate::tree::Located;
@@ -50,6 +50,7 @@ impl Written<'_> {
             start: start?,
             load: session.load,
             hold: session.hold,
+            restart: Restart::Never,
             expect: session.expect.as_ref().map(|expect| Expect {
                 path: expect.path.map(|path| path.value),
                 connect_within: expect.connect_within.map(|within| within.value),
@@ -58,6 +59,8 @@ impl Written<'_> {
                 loss: expect.loss,
                 rtt_p50: expect.rtt_p50,
                 rtt_p95: expect.rtt_p95,
+                noticed_within: None,
+                recover_within: None,
                 line: lines.line(expect.at.range().start),
             }),
         })

@@ -28,7 +28,7 @@ fn twenty_thousand_hosts_load_and_one_more_does_not() {
     let document = valid(&hosts(MAX_HOSTS));
     let scenario = document.case(0).scenario;
     assert_eq!(scenario.hosts.len(), MAX_HOSTS);
-    let last = scenario.hosts[MAX_HOSTS - 1].attachment.address();
+    let last = scenario.hosts[MAX_HOSTS - 1].address();
     assert_eq!(last.to_string(), "10.0.78.41"); // 10 + 19 999 after 10.0.0.0
     assert_refused(&hosts(MAX_HOSTS + 1), "there may be at most 20000 hosts");
 }

@@ -86,7 +86,7 @@ fn values_of_every_type_are_put_in_place() {
     };
     let (subnet, nat, delay, between, turn, start, expect) = parts(&document.case(0).scenario);
     assert_eq!(subnet, "192.168.1.0/24");
-    assert_eq!(nat.profile.as_deref(), Some("linux-masquerade"));
+    assert_eq!(nat.profile.as_ref().map(|profile| &*profile.name), Some("linux-masquerade"));
     assert_eq!(delay, SimDuration::from_millis(5));
     assert_eq!((between, turn, start), ([0, 1], 1, [500, 0]));
     assert_eq!((expect.path, expect.line), (Some(ExpectedPath::Is(Path::Direct)), 18));
@@ -94,8 +94,8 @@ fn values_of_every_type_are_put_in_place() {
     let (subnet, nat, _, between, turn, start, expect) = parts(&document.case(63).scenario);
     assert_eq!(subnet, "192.168.77.0/24");
     assert_eq!(nat.profile, None);
-    assert_eq!(nat.config.mapping, Mapping::AddressAndPortDependent);
-    assert_eq!(nat.config.filtering, Filtering::EndpointIndependent);
+    assert_eq!(nat.nat().unwrap().mapping, Mapping::AddressAndPortDependent);
+    assert_eq!(nat.nat().unwrap().filtering, Filtering::EndpointIndependent);
     assert_eq!((between, turn, start), ([1, 0], 0, [500, 0]));
     assert_eq!((expect.path, expect.connect_within), (None, Some(SimDuration::from_secs(9))));
 }

@@ -46,8 +46,8 @@ fn gateways_get_their_addresses_nats_and_links() {
     assert_eq!((gateway.via, &gateway.firewall), (None, &None));
     assert_eq!(gateway.uplink, Link::default());
     let nat = gateway.nat.as_ref().unwrap();
-    assert_eq!(nat.profile.as_deref(), Some("rfc6888-cgn"));
-    assert_eq!(nat.config, *profile("rfc6888-cgn").unwrap().behaviour.nat().unwrap());
+    assert_eq!(nat.profile.as_ref().unwrap().name, "rfc6888-cgn");
+    assert_eq!(nat.nat(), profile("rfc6888-cgn").unwrap().behaviour.nat());
 
     let gateway = alice_home.gateway.as_ref().unwrap();
     assert_eq!(gateway.inside, ip("192.168.1.1"));
@@ -63,13 +63,14 @@ fn gateways_get_their_addresses_nats_and_links() {
     assert_eq!(gateway.external, ip("198.18.0.2"));
     let nat = gateway.nat.as_ref().unwrap();
     assert_eq!(nat.profile, None);
-    assert_eq!(nat.config.mapping, Mapping::AddressAndPortDependent);
-    assert_eq!(nat.config.filtering, Filtering::AddressAndPortDependent);
-    assert_eq!(nat.config.ports, PortAllocation::Random);
-    assert_eq!(nat.config.hairpin, Hairpin::None);
-    assert_eq!(nat.config.udp_timeout, SimDuration::from_secs(30));
-    assert_eq!(nat.config.udp_stream_timeout, SimDuration::from_secs(300));
-    let firewall = gateway.firewall.as_ref().unwrap();
+    let config = nat.nat().unwrap();
+    assert_eq!(config.mapping, Mapping::AddressAndPortDependent);
+    assert_eq!(config.filtering, Filtering::AddressAndPortDependent);
+    assert_eq!(config.ports, PortAllocation::Random);
+    assert_eq!(config.hairpin, Hairpin::None);
+    assert_eq!(config.udp_timeout, SimDuration::from_secs(30));
+    assert_eq!(config.udp_stream_timeout, SimDuration::from_secs(300));
+    let firewall = &gateway.firewall.as_ref().unwrap().config;
     let outbound: Vec<_> = firewall
         .outbound
         .rules
@@ -91,18 +92,21 @@ fn gateways_get_their_addresses_nats_and_links() {
 #[test]
 fn hosts_get_their_addresses_and_services() {
     let scenario = document().case(0).scenario;
-    let attachments: Vec<_> =
-        scenario.hosts.iter().map(|host| (&*host.name, host.attachment)).collect();
+    let attachments: Vec<_> = scenario
+        .hosts
+        .iter()
+        .map(|host| (&*host.name, host.interface().attachment, host.address()))
+        .collect();
     assert_eq!(
         attachments,
         [
-            ("alice", Attachment::Lan { lan: LanIndex(1), address: ip("192.168.1.10") }),
-            ("bob", Attachment::Lan { lan: LanIndex(2), address: ip("192.168.1.77") }),
-            ("carol", Attachment::Internet { address: ip("198.51.100.7") }),
-            ("turn", Attachment::Internet { address: ip("203.0.113.10") }),
+            ("alice", Attachment::Lan(LanIndex(1)), ip("192.168.1.10")),
+            ("bob", Attachment::Lan(LanIndex(2)), ip("192.168.1.77")),
+            ("carol", Attachment::Internet, ip("198.51.100.7")),
+            ("turn", Attachment::Internet, ip("203.0.113.10")),
         ]
     );
-    let carol = scenario.hosts[2].firewall.as_ref().unwrap();
+    let carol = &scenario.hosts[2].firewall.as_ref().unwrap().config;
     assert_eq!((carol.inbound.default, carol.outbound.default), (Action::Drop, Action::Allow));
     let serve = &scenario.hosts[3].serve;
     assert!(serve.stun);

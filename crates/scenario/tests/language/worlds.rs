@@ -16,7 +16,7 @@ fn case(text: &str) -> Scenario {
 
 fn address(scenario: &Scenario, host: &str) -> String {
     let host = scenario.hosts.iter().find(|known| known.name == host).expect("a host of this name");
-    host.attachment.address().to_string()
+    host.address().to_string()
 }
 
 fn outside(scenario: &Scenario, lan: &str) -> String {
@@ -69,7 +69,7 @@ fn chosen_addresses_go_on_from_the_start_of_a_small_subnet() {
             "lans: {{ small: {{ subnet: {subnet}, gateway: {{ nat: linux-masquerade }} }} }}\n\
              hosts:\n{members}sessions: {{ call: {{ between: [h0, h1] }} }}\n"
         )));
-        scenario.hosts.iter().map(|host| host.attachment.address().to_string()).collect()
+        scenario.hosts.iter().map(|host| host.address().to_string()).collect()
     };
     // The tenth address is not in this subnet; .8 is its network and .9 its gateway.
     let all = ["10.0.0.10", "10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14"];
@@ -158,7 +158,7 @@ fn links_inherit_what_they_do_not_say() {
         (uplink(1).delay, uplink(1).up, uplink(1).down),
         (SimDuration::from_millis(3), mbit(10), mbit(50))
     );
-    let link = |host: usize| scenario.hosts[host].link;
+    let link = |host: usize| scenario.hosts[host].interface().link;
     assert_eq!((link(0).delay, link(0).up, link(0).down), (SimDuration::ZERO, mbit(10), None));
     assert_eq!((link(1).delay, link(1).up), (SimDuration::from_micros(100), None));
     assert_eq!(scenario.lans[0].link.delay, SimDuration::from_millis(3));
@@ -172,21 +172,21 @@ fn a_nat_is_its_profile_with_what_the_file_overrides() {
     };
     let linux = profile("linux-masquerade").unwrap().behaviour.nat().unwrap();
     let choice = config("{ profile: linux-masquerade, hairpin: external, udp_timeout: 2min }");
-    assert_eq!(choice.profile.as_deref(), Some("linux-masquerade"));
+    assert_eq!(choice.profile.as_ref().unwrap().name, "linux-masquerade");
     let expected = NatConfig {
         hairpin: Hairpin::ExternalSource,
         udp_timeout: SimDuration::from_secs(120),
         ..linux.clone()
     };
-    assert_eq!(choice.config, expected);
+    assert_eq!(choice.config, expected.into());
 
-    assert_eq!(config("{}").config, NatConfig::default());
+    assert_eq!(config("{}").config, NatConfig::default().into());
     let all = config(
         "{ mapping: adm, filtering: adf, ports: sequential, hairpin: internal, udp_timeout: 5s, \
          udp_stream_timeout: 4s, udp_stream_after: 0s, refresh_inbound: false, \
          refresh_outbound: false, wan_input: accept, max_flows: 9 }",
-    )
-    .config;
+    );
+    let all = all.nat().unwrap();
     assert_eq!((all.mapping, all.ports), (Mapping::AddressDependent, PortAllocation::Sequential));
     assert_eq!((all.refresh_inbound, all.refresh_outbound, all.max_flows), (false, false, 9));
     assert_eq!(
@@ -199,7 +199,8 @@ fn a_nat_is_its_profile_with_what_the_file_overrides() {
 fn the_stream_timeout_is_never_shorter_than_a_lone_udp_timeout() {
     let stream = |nat: &str| {
         let scenario = case(&gateway(&format!("{{ nat: {nat} }}")));
-        scenario.lans[0].gateway.clone().unwrap().nat.unwrap().config.udp_stream_timeout
+        let nat = scenario.lans[0].gateway.clone().unwrap().nat.unwrap();
+        nat.nat().unwrap().udp_stream_timeout
     };
     assert_eq!(stream("{ udp_timeout: 30s }"), SimDuration::from_secs(300));
     assert_eq!(stream("{ udp_timeout: 1h }"), SimDuration::from_secs(3600));
@@ -217,8 +218,8 @@ fn ports_are_forwarded_to_hosts_by_name_or_address() {
              { protocol: tcp, port: 5000, to: 192.168.1.99:80 }] }",
     ));
     let nat = scenario.lans[0].gateway.clone().unwrap().nat.unwrap();
+    let nat = nat.nat().unwrap();
     let forwards: Vec<_> = nat
-        .config
         .forwards
         .iter()
         .map(|forward| {
@@ -232,7 +233,7 @@ fn ports_are_forwarded_to_hosts_by_name_or_address() {
             ("tcp".to_owned(), 5000, "192.168.1.99:80".to_owned()),
         ]
     );
-    assert_eq!(nat.config.validate("198.18.0.1".parse().unwrap()), Ok(()));
+    assert_eq!(nat.validate("198.18.0.1".parse().unwrap()), Ok(()));
 }
 
 #[test]
@@ -242,7 +243,7 @@ fn firewall_policies_in_all_their_forms() {
             "  c: {{ lan: home, firewall: {{ outbound: {outbound}, udp_timeout: 9s }} }}"
         ));
         let host = case(&text).hosts.pop().unwrap();
-        let firewall = host.firewall.unwrap();
+        let firewall = host.firewall.unwrap().config;
         assert_eq!(firewall.udp_timeout, SimDuration::from_secs(9));
         let rules: Vec<String> = firewall
             .outbound

@@ -1,0 +1,109 @@
+//! The words of the language that scenarios hold as values.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Declares an enum whose variants are words of the language.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident, $what:literal, {
+        $($(#[$doc:meta])* $variant:ident = $word:literal,)*
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word for each value of `ALL`, as scenario files write it.
+            pub const NAMES: &'static [&'static str] = &[$($word,)*];
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self {
+                    $(Self::$variant => $word,)*
+                })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWordError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(UnknownWordError { text: text.to_owned(), what: $what }),
+                }
+            }
+        }
+    };
+}
+
+/// A text that is none of the words it should be one of.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown {what} `{text}`")]
+pub struct UnknownWordError {
+    /// The text as given.
+    pub text: String,
+    /// The kind of thing that the words stand for.
+    pub what: &'static str,
+}
+
+words! {
+    /// The way a session's payload takes through the network.
+    Path, "path", {
+        /// It never leaves the LAN.
+        Lan = "lan",
+        /// It goes from host to host without a relay.
+        Direct = "direct",
+        /// It goes through a TURN server.
+        Relay = "relay",
+        /// There is no connection.
+        None = "none",
+    }
+}
+
+words! {
+    /// The state of an ICE agent.
+    IceState, "ICE state", {
+        /// It was made and has not begun.
+        New = "new",
+        /// It checks candidate pairs.
+        Checking = "checking",
+        /// It has a pair that works.
+        Connected = "connected",
+        /// It has the pair that it stays with.
+        Completed = "completed",
+        /// Its pair has stopped answering.
+        Disconnected = "disconnected",
+        /// It has given up.
+        Failed = "failed",
+        /// It was closed.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// A connectivity stack under test.
+    Stack, "stack", {
+        /// The ICE agent of the `webrtc-ice` crate.
+        WebrtcIce = "webrtc-ice",
+    }
+}
+
+words! {
+    /// When the agents of a session begin anew.
+    Restart, "reason to restart", {
+        /// Never: what they have found has to last.
+        Never = "never",
+        /// When one of them is disconnected.
+        Disconnected = "disconnected",
+        /// When one of them has failed.
+        Failed = "failed",
+    }
+}
