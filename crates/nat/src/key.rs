@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use natbed_packet::{Endpoint, Protocol};
 
+use crate::nat::External;
+
 /// The key of a flow in a lookup table: protocol, an endpoint of this side, one of the other.
 ///
 /// It says the same as the tuple of the three, but is compared without a branch for each address
@@ -13,23 +15,27 @@ use natbed_packet::{Endpoint, Protocol};
 pub(crate) struct FlowKey {
     here: [u64; 2],
     there: [u64; 2],
-    /// Protocol, port here, port there.
+    /// Address here if it has a number instead of words, protocol, port here, port there.
     rest: u64,
 }
 
 impl FlowKey {
     #[inline]
     pub(crate) fn new(protocol: Protocol, here: Endpoint, there: Endpoint) -> Self {
-        Self { here: words(here.ip), ..Self::at_port(protocol, here.port, there) }
+        let at_port = External { address: 0, port: here.port };
+        Self { here: words(here.ip), ..Self::at_external(protocol, at_port, there) }
     }
 
-    /// The key of a flow whose address on this side is understood.
+    /// The key of a flow whose address on this side is one of few.
     #[inline]
-    pub(crate) fn at_port(protocol: Protocol, port: u16, there: Endpoint) -> Self {
+    pub(crate) fn at_external(protocol: Protocol, here: External, there: Endpoint) -> Self {
         Self {
             here: [0; 2],
             there: words(there.ip),
-            rest: (protocol as u64) << 32 | u64::from(port) << 16 | u64::from(there.port),
+            rest: u64::from(here.address) << 34
+                | (protocol as u64) << 32
+                | u64::from(here.port) << 16
+                | u64::from(there.port),
         }
     }
 }

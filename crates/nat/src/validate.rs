@@ -20,6 +20,29 @@ pub enum NatConfigError {
     /// A NAT without room for a single flow.
     #[error("`max_flows` is zero")]
     NoFlows,
+    /// A NAT without an external address.
+    #[error("there is no external address")]
+    NoExternal,
+    /// More external addresses than 65536.
+    #[error("{count} external addresses are more than 65536")]
+    TooManyExternals {
+        /// How many there are.
+        count: usize,
+    },
+    /// An external address is given twice.
+    #[error("the external address {external} is given twice")]
+    DuplicateExternal {
+        /// The address.
+        external: IpAddr,
+    },
+    /// The external addresses are not of one IP version.
+    #[error("the external addresses {first} and {external} are not of one IP version")]
+    ExternalVersion {
+        /// The first address.
+        first: IpAddr,
+        /// The first of the other version.
+        external: IpAddr,
+    },
     /// The external address is one that no packet can come from.
     #[error("{external} cannot be an external address")]
     UnusableExternal {
@@ -70,14 +93,14 @@ pub enum NatConfigError {
 }
 
 impl NatConfig {
-    /// Says whether a NAT at the address `external` can be built from this configuration.
+    /// Says whether a NAT at the addresses `externals` can be built from this configuration.
     ///
     /// [`Nat::new`](crate::Nat::new) calls it; call it yourself to report mistakes earlier.
     ///
     /// # Errors
     ///
-    /// The first contradiction found, timers before forwards, forwards in their order.
-    pub fn validate(&self, external: IpAddr) -> Result<(), NatConfigError> {
+    /// The first contradiction found: timers, addresses, forwards in their order.
+    pub fn validate(&self, externals: &[IpAddr]) -> Result<(), NatConfigError> {
         let timeouts = [
             ("udp_timeout", self.udp_timeout),
             ("udp_stream_timeout", self.udp_stream_timeout),
@@ -90,10 +113,7 @@ impl NatConfig {
         if self.max_flows == 0 {
             return Err(NatConfigError::NoFlows);
         }
-        let broadcast = matches!(external, IpAddr::V4(ip) if ip.is_broadcast());
-        if broadcast || external.is_unspecified() || external.is_multicast() {
-            return Err(NatConfigError::UnusableExternal { external });
-        }
+        let external = validate_externals(externals)?;
         let mut seen = BTreeSet::new();
         for forward in &self.forwards {
             let (protocol, external_port, internal) =
@@ -118,4 +138,26 @@ impl NatConfig {
         }
         Ok(())
     }
+}
+
+/// Checks a pool of addresses and returns the first.
+fn validate_externals(externals: &[IpAddr]) -> Result<IpAddr, NatConfigError> {
+    let first = *externals.first().ok_or(NatConfigError::NoExternal)?;
+    if externals.len() > 0x1_0000 {
+        return Err(NatConfigError::TooManyExternals { count: externals.len() });
+    }
+    let mut seen = BTreeSet::new();
+    for &external in externals {
+        let broadcast = matches!(external, IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || external.is_unspecified() || external.is_multicast() {
+            return Err(NatConfigError::UnusableExternal { external });
+        }
+        if external.is_ipv4() != first.is_ipv4() {
+            return Err(NatConfigError::ExternalVersion { first, external });
+        }
+        if !seen.insert(external) {
+            return Err(NatConfigError::DuplicateExternal { external });
+        }
+    }
+    Ok(first)
 }

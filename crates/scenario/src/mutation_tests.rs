@@ -158,7 +158,7 @@ fn assert_resolved(scenario: &Scenario) {
         }
         if let Some(nat) = &gateway.nat {
             let Some(config) = nat.nat() else { continue };
-            assert_eq!(config.validate(gateway.external), Ok(()));
+            assert_eq!(config.validate(&[gateway.external]), Ok(()));
         }
     }
     for host in &scenario.hosts {

@@ -3,17 +3,18 @@
 use natbed_packet::{Endpoint, Protocol};
 use natbed_units::{LookupMap, SimDuration, SimTime};
 
+use super::External;
 use super::mapping::MappingId;
 use crate::NatConfig;
 use crate::direction::Direction;
 use crate::expiry::{EntryId, ExpiringSlab};
 use crate::key::FlowKey;
 
-/// One conversation: (protocol, internal endpoint, external port, remote endpoint).
+/// One conversation: (protocol, internal endpoint, external endpoint, remote endpoint).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flow {
     pub(super) protocol: Protocol,
-    pub(super) external_port: u16,
+    pub(super) external: External,
     pub(super) remote: Endpoint,
     /// Who is on this side; `None` if it is the box itself.
     pub(super) inside: Option<Inside>,
@@ -35,13 +36,13 @@ pub(super) struct Inside {
 
 /// All flows, found by one lookup from either side.
 ///
-/// No two flows share (protocol, external port, remote): a packet from outside has one taker.
+/// No two flows share (protocol, external endpoint, remote): a packet from outside has one taker.
 #[derive(Clone, Debug)]
 pub(super) struct FlowTable {
     flows: ExpiringSlab<Flow>,
     /// By internal endpoint and remote.
     outbound: LookupMap<FlowKey, EntryId>,
-    /// By external port and remote.
+    /// By external endpoint and remote.
     inbound: LookupMap<FlowKey, EntryId>,
 }
 
@@ -62,9 +63,9 @@ impl FlowTable {
         self.flows.is_full()
     }
 
-    /// Says whether a flow has this external port toward `remote`.
-    pub(super) fn owns(&self, protocol: Protocol, external_port: u16, remote: Endpoint) -> bool {
-        self.inbound.contains_key(&FlowKey::at_port(protocol, external_port, remote))
+    /// Says whether a flow has this external endpoint toward `remote`.
+    pub(super) fn owns(&self, protocol: Protocol, external: External, remote: Endpoint) -> bool {
+        self.inbound.contains_key(&FlowKey::at_external(protocol, external, remote))
     }
 
     #[inline]
@@ -81,10 +82,10 @@ impl FlowTable {
     pub(super) fn inbound(
         &self,
         protocol: Protocol,
-        external_port: u16,
+        external: External,
         remote: Endpoint,
     ) -> Option<&Flow> {
-        self.flows.get(*self.inbound.get(&FlowKey::at_port(protocol, external_port, remote))?)
+        self.flows.get(*self.inbound.get(&FlowKey::at_external(protocol, external, remote))?)
     }
 
     /// Finds the flow of a packet from inside and renews it.
@@ -135,7 +136,7 @@ impl FlowTable {
     ///
     /// `answers` says whether what the internal endpoint sends to the remote belongs to it.
     pub(super) fn insert(&mut self, now: SimTime, config: &NatConfig, flow: Flow, answers: bool) {
-        let inbound = FlowKey::at_port(flow.protocol, flow.external_port, flow.remote);
+        let inbound = FlowKey::at_external(flow.protocol, flow.external, flow.remote);
         let outbound =
             flow.inside.map(|inside| FlowKey::new(flow.protocol, inside.endpoint, flow.remote));
         let id = self.flows.insert(flow, now + timeout(config, &flow, now, false));
@@ -157,7 +158,7 @@ impl FlowTable {
     #[inline]
     pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<Flow> {
         let (id, flow) = self.flows.pop_expired(now)?;
-        self.inbound.remove(&FlowKey::at_port(flow.protocol, flow.external_port, flow.remote));
+        self.inbound.remove(&FlowKey::at_external(flow.protocol, flow.external, flow.remote));
         if let Some(inside) = flow.inside {
             let key = FlowKey::new(flow.protocol, inside.endpoint, flow.remote);
             if self.outbound.get(&key) == Some(&id) {

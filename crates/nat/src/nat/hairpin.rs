@@ -1,9 +1,9 @@
-//! Hairpinning: packets from inside to the NAT's own external address (RFC 4787 section 6).
+//! Hairpinning: packets from inside to the NAT's own external addresses (RFC 4787 section 6).
 
 use natbed_packet::{DropReason, Endpoint, Packet, Protocol};
 use natbed_units::SimTime;
 
-use super::{Nat, Translation};
+use super::{External, Nat, Translation};
 use crate::Hairpin;
 
 impl Nat {
@@ -18,6 +18,7 @@ impl Nat {
         packet: &mut Packet,
         internal: Endpoint,
         target: Endpoint,
+        target_external: External,
     ) -> Result<Translation, DropReason> {
         let protocol = packet.protocol();
         if self.config.hairpin == Hairpin::None {
@@ -28,9 +29,9 @@ impl Nat {
         if protocol == Protocol::Icmp {
             return Err(DropReason::NoMapping);
         }
-        let (port, created) = self.external_port(now, protocol, internal, target)?;
-        let external = Endpoint::new(self.external, port);
-        let inside = self.internal_endpoint(now, protocol, target.port, external)?;
+        let (external, created) = self.external_of(now, protocol, internal, target)?;
+        let external = self.pool.endpoint(external);
+        let inside = self.internal_endpoint(now, protocol, target_external, external)?;
         let after =
             if self.config.hairpin == Hairpin::ExternalSource { external } else { internal };
         packet.set_source(after);

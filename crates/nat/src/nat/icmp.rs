@@ -7,7 +7,7 @@
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet, Protocol, Quoted};
 
 use super::mapping::MappingKey;
-use super::{Nat, Outbound, Translation};
+use super::{External, Nat, Outbound, Translation};
 use crate::Hairpin;
 
 impl Nat {
@@ -30,17 +30,17 @@ impl Nat {
     /// Translates an error from inside about a packet that came in (RFC 5508 REQ-5), and turns it
     /// back inside if that packet had been hairpinned (REQ-7).
     pub(super) fn outbound_error(&self, packet: &mut Packet) -> Result<Outbound, DropReason> {
-        let returns = packet.destination == self.external;
+        let returns = self.pool.place(packet.destination).is_some();
         if returns && self.config.hairpin == Hairpin::None {
             return Err(DropReason::NoHairpin);
         }
         let quoted = quoted(packet)?;
         let before = quoted.destination;
-        let port = self
-            .external_port_of_receiver(quoted.protocol, before, quoted.source)
+        let external = self
+            .external_of_receiver(quoted.protocol, before, quoted.source)
             .ok_or(DropReason::IcmpErrorUnknownFlow)?;
         let mut rewritten = *quoted;
-        rewritten.destination = Endpoint::new(self.external, port);
+        rewritten.destination = self.pool.endpoint(external);
         let mut translation = Translation {
             protocol: quoted.protocol,
             before,
@@ -50,13 +50,13 @@ impl Nat {
         };
         if !returns {
             *quoted = rewritten;
-            packet.source = self.external;
+            packet.source = rewritten.destination.ip;
             return Ok(Outbound::Forwarded(translation));
         }
         let sender = self.quoted_sender(&rewritten)?;
         rewritten.source = sender;
         *quoted = rewritten;
-        packet.source = self.external;
+        packet.source = rewritten.destination.ip;
         packet.destination = sender.ip;
         translation.hairpinned_to = Some(sender);
         Ok(Outbound::Hairpinned(translation))
@@ -65,30 +65,27 @@ impl Nat {
     /// The internal endpoint that sent a packet quoted as it looked outside.
     fn quoted_sender(&self, quoted: &Quoted) -> Result<Endpoint, DropReason> {
         let unknown = DropReason::IcmpErrorUnknownFlow;
-        if quoted.source.ip != self.external {
-            return Err(unknown);
-        }
-        let flow = self.flows.inbound(quoted.protocol, quoted.source.port, quoted.destination);
+        let external = self.pool.external(quoted.source).ok_or(unknown)?;
+        let flow = self.flows.inbound(quoted.protocol, external, quoted.destination);
         flow.and_then(|flow| flow.inside).map(|inside| inside.endpoint).ok_or(unknown)
     }
 
-    /// The external port through which `internal` got a packet from `remote`.
-    fn external_port_of_receiver(
+    /// The external endpoint through which `internal` got a packet from `remote`.
+    fn external_of_receiver(
         &self,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
-    ) -> Option<u16> {
+    ) -> Option<External> {
         if let Some(flow) = self.flows.outbound(protocol, internal, remote) {
-            return Some(flow.external_port);
+            return Some(flow.external);
         }
         // Without inbound refresh a packet from outside leaves no flow: ask the filter again.
         let key = MappingKey::new(self.config.mapping, protocol, internal, remote);
-        let port = self
-            .forwarded_port(protocol, internal)
-            .or_else(|| self.mappings.reusable_port(&key))?;
-        let taker = self.mappings.admitting(protocol, port, remote.ip).ok()?;
-        (taker.key.internal == internal).then_some(port)
+        let external =
+            self.forwarded(protocol, internal).or_else(|| self.mappings.reusable(&key))?;
+        let taker = self.mappings.admitting(protocol, external, remote.ip).ok()?;
+        (taker.key.internal == internal).then_some(external)
     }
 }
 

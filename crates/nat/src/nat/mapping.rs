@@ -1,4 +1,4 @@
-//! Mappings: flows that share an external port because the mapping behaviour says so.
+//! Mappings: flows that share an external endpoint because the mapping behaviour says so.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use natbed_packet::{DropReason, Endpoint, Protocol};
 use natbed_units::LookupMap;
 
+use super::External;
 use crate::{Filtering, Mapping};
 
-/// What flows must have in common to share an external port (RFC 4787 section 4.1).
+/// What flows must have in common to share an external endpoint (RFC 4787 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct MappingKey {
     pub(super) protocol: Protocol,
@@ -47,8 +48,8 @@ impl MappingKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct MappingId(u64);
 
-/// An external port, as mappings hold it.
-type PortKey = (Protocol, u16);
+/// An external endpoint of a protocol, as mappings hold it.
+type Held = (Protocol, External);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MappingEntry {
@@ -60,19 +61,19 @@ pub(super) struct MappingEntry {
 
 /// All mappings, with what is needed to reuse and to filter them.
 ///
-/// With an exclusive port allocation each key has one mapping and each port one mapping. With
-/// overloading, a key may have several (before and after a clash), and so may a port.
+/// With an exclusive port allocation each external endpoint has one mapping. With overloading, it
+/// may have several, and a key as well (before and after a clash).
 #[derive(Clone, Debug)]
 pub(super) struct MappingTable {
     filtering: Filtering,
     next_serial: u64,
-    /// Ordered by age within a port.
-    by_port: BTreeMap<(PortKey, MappingId), MappingEntry>,
-    by_key_and_port: LookupMap<(MappingKey, u16), MappingId>,
-    /// The port of each flow, ordered by the flow's age within a key.
-    flow_ports: BTreeMap<(MappingKey, u64), u16>,
+    /// Ordered by age within an external endpoint.
+    by_external: BTreeMap<(Held, MappingId), MappingEntry>,
+    by_key_and_external: LookupMap<(MappingKey, External), MappingId>,
+    /// The external endpoint of each flow, ordered by the flow's age within a key.
+    flow_externals: BTreeMap<(MappingKey, u64), External>,
     /// How many flows a mapping has with an address; kept for ADF only.
-    admitted: BTreeMap<(PortKey, IpAddr, MappingId), u32>,
+    admitted: BTreeMap<(Held, IpAddr, MappingId), u32>,
 }
 
 /// What [`MappingTable::attach`] gives a flow.
@@ -88,15 +89,15 @@ impl MappingTable {
         Self {
             filtering,
             next_serial: 0,
-            by_port: BTreeMap::new(),
-            by_key_and_port: LookupMap::new(),
-            flow_ports: BTreeMap::new(),
+            by_external: BTreeMap::new(),
+            by_key_and_external: LookupMap::new(),
+            flow_externals: BTreeMap::new(),
             admitted: BTreeMap::new(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_port.len()
+        self.by_external.len()
     }
 
     fn serial(&mut self) -> u64 {
@@ -104,86 +105,98 @@ impl MappingTable {
         self.next_serial
     }
 
-    pub(super) fn add_forward(&mut self, protocol: Protocol, port: u16, internal: Endpoint) {
-        let key = MappingKey::anywhere(protocol, internal);
-        self.open(key, port, true);
+    pub(super) fn add_forward(
+        &mut self,
+        protocol: Protocol,
+        external: External,
+        internal: Endpoint,
+    ) {
+        self.open(MappingKey::anywhere(protocol, internal), external, true);
     }
 
-    fn open(&mut self, key: MappingKey, port: u16, forward: bool) -> MappingId {
+    fn open(&mut self, key: MappingKey, external: External, forward: bool) -> MappingId {
         let id = MappingId(self.serial());
-        self.by_key_and_port.insert((key, port), id);
-        self.by_port.insert(((key.protocol, port), id), MappingEntry { key, forward, flows: 0 });
+        self.by_key_and_external.insert((key, external), id);
+        let entry = MappingEntry { key, forward, flows: 0 };
+        self.by_external.insert(((key.protocol, external), id), entry);
         id
     }
 
-    /// Returns the port that the key's newest flow has.
-    pub(super) fn reusable_port(&self, key: &MappingKey) -> Option<u16> {
-        self.flow_ports.range((*key, 0)..=(*key, u64::MAX)).next_back().map(|(_, port)| *port)
+    /// Returns the external endpoint that the key's newest flow has.
+    pub(super) fn reusable(&self, key: &MappingKey) -> Option<External> {
+        let of_key = self.flow_externals.range((*key, 0)..=(*key, u64::MAX));
+        of_key.last().map(|(_, external)| *external)
     }
 
     /// Finds the mapping that takes a packet from `remote` which belongs to no flow: the oldest at
-    /// the port whose filter lets it in.
+    /// the external endpoint whose filter lets it in.
     pub(super) fn admitting(
         &self,
         protocol: Protocol,
-        port: u16,
+        external: External,
         remote: IpAddr,
     ) -> Result<MappingEntry, DropReason> {
-        let port = (protocol, port);
-        let mut mappings = self.by_port.range((port, MappingId(0))..=(port, MappingId(u64::MAX)));
+        let held = (protocol, external);
+        let mut mappings =
+            self.by_external.range((held, MappingId(0))..=(held, MappingId(u64::MAX)));
         let (_, oldest) = mappings.next().ok_or(DropReason::NoMapping)?;
         // Forwards are set up before anything else, so one can only be the oldest.
         if oldest.forward || self.filtering == Filtering::EndpointIndependent {
             return Ok(*oldest);
         }
-        let (first, last) = ((port, remote, MappingId(0)), (port, remote, MappingId(u64::MAX)));
+        let (first, last) = ((held, remote, MappingId(0)), (held, remote, MappingId(u64::MAX)));
         let admitted = self.admitted.range(first..=last).next();
         admitted
-            .and_then(|(&(_, _, id), _)| self.by_port.get(&(port, id)))
+            .and_then(|(&(_, _, id), _)| self.by_external.get(&(held, id)))
             .copied()
             .ok_or(DropReason::Filtered)
     }
 
-    /// Adds a flow toward `remote` to the mapping of `key` at `port`, which is made if need be.
-    pub(super) fn attach(&mut self, key: MappingKey, port: u16, remote: IpAddr) -> Attached {
-        let known = self.by_key_and_port.get(&(key, port)).copied();
-        let mapping = known.unwrap_or_else(|| self.open(key, port, false));
-        let port_key = (key.protocol, port);
-        if let Some(entry) = self.by_port.get_mut(&(port_key, mapping)) {
+    /// Adds a flow toward `remote` to the mapping of `key` at `external`, which is made if need be.
+    pub(super) fn attach(
+        &mut self,
+        key: MappingKey,
+        external: External,
+        remote: IpAddr,
+    ) -> Attached {
+        let known = self.by_key_and_external.get(&(key, external)).copied();
+        let mapping = known.unwrap_or_else(|| self.open(key, external, false));
+        let held = (key.protocol, external);
+        if let Some(entry) = self.by_external.get_mut(&(held, mapping)) {
             entry.flows += 1;
         }
         if self.filtering == Filtering::AddressDependent {
-            *self.admitted.entry((port_key, remote, mapping)).or_insert(0) += 1;
+            *self.admitted.entry((held, remote, mapping)).or_insert(0) += 1;
         }
         let serial = self.serial();
-        self.flow_ports.insert((key, serial), port);
+        self.flow_externals.insert((key, serial), external);
         Attached { mapping, serial, created: known.is_none() }
     }
 
     /// Takes a flow away from its mapping and says whether that ended the mapping.
     pub(super) fn detach(
         &mut self,
-        port: PortKey,
+        held: Held,
         remote: IpAddr,
         id: MappingId,
         serial: u64,
     ) -> bool {
-        if let Some(count) = self.admitted.get_mut(&(port, remote, id)) {
+        if let Some(count) = self.admitted.get_mut(&(held, remote, id)) {
             *count -= 1;
             if *count == 0 {
-                self.admitted.remove(&(port, remote, id));
+                self.admitted.remove(&(held, remote, id));
             }
         }
-        let Some(entry) = self.by_port.get_mut(&(port, id)) else {
+        let Some(entry) = self.by_external.get_mut(&(held, id)) else {
             return false;
         };
         let key = entry.key;
         entry.flows -= 1;
         let ended = entry.flows == 0 && !entry.forward;
-        self.flow_ports.remove(&(key, serial));
+        self.flow_externals.remove(&(key, serial));
         if ended {
-            self.by_port.remove(&(port, id));
-            self.by_key_and_port.remove(&(key, port.1));
+            self.by_external.remove(&(held, id));
+            self.by_key_and_external.remove(&(key, held.1));
         }
         ended
     }

@@ -4,7 +4,9 @@ mod flow;
 mod hairpin;
 mod icmp;
 mod mapping;
+mod pool;
 mod ports;
+mod subscribers;
 mod translation;
 mod wan_input;
 
@@ -15,13 +17,15 @@ use natbed_units::{SimRng, SimTime};
 
 use self::flow::{Flow, FlowTable, Inside};
 use self::mapping::{MappingKey, MappingTable};
+pub(crate) use self::pool::External;
+use self::pool::Pool;
 use self::ports::PortAllocator;
 pub use self::translation::{MappingEnded, Outbound, Translation};
 use crate::direction::Direction;
 use crate::key::FlowKey;
 use crate::{Answer, Exhausted, NatConfig, NatConfigError};
 
-/// A NAT with one external address (RFC 4787), sans-IO.
+/// A NAT with one or several external addresses (RFC 4787), sans-IO.
 ///
 /// Give it each packet at the instant it arrives; it answers at once and rewrites the packet in
 /// place, or says why it is dropped and leaves it as it is. It keeps *flows*, each with its own
@@ -29,11 +33,11 @@ use crate::{Answer, Exhausted, NatConfig, NatConfigError};
 /// [`Nat::handle_timeout`] only serve to free memory in time: what has expired never translates,
 /// whether or not they were called.
 ///
-/// Inside and outside are of one IP version, that of the external address.
+/// Inside and outside are of one IP version, that of the external addresses.
 #[derive(Clone, Debug)]
 pub struct Nat {
     config: NatConfig,
-    external: IpAddr,
+    pool: Pool,
     rng: SimRng,
     flows: FlowTable,
     mappings: MappingTable,
@@ -52,7 +56,8 @@ impl Nat {
 
     /// Makes a NAT without state, but for its forwards.
     ///
-    /// `externals` are its external addresses, at least one; forwards are on the first. `rng` decides the random ports; make it from the run's seed and the NAT's name.
+    /// `externals` are its external addresses, at least one; forwards are on the first. `rng`
+    /// decides the random ports and addresses; make it from the run's seed and the NAT's name.
     ///
     /// # Errors
     ///
@@ -62,14 +67,14 @@ impl Nat {
         externals: Vec<IpAddr>,
         mut rng: SimRng,
     ) -> Result<Self, NatConfigError> {
-        let external = externals[0];
-        config.validate(external)?;
+        config.validate(&externals)?;
+        let pool = Pool::new(externals);
         let mut nat = Self {
             flows: FlowTable::new(config.max_flows),
             mappings: MappingTable::new(config.filtering),
-            ports: PortAllocator::new(config.ports, &mut rng),
+            ports: PortAllocator::new(&config, pool.len(), &mut rng),
             config,
-            external,
+            pool,
             rng,
         };
         nat.set_up_forwards();
@@ -82,19 +87,26 @@ impl Nat {
         &self.config
     }
 
-    /// Returns the external address.
+    /// Returns the first external address, the only one of most NATs.
     #[must_use]
     pub const fn external(&self) -> IpAddr {
-        self.external
+        self.pool.first()
+    }
+
+    /// Returns all external addresses.
+    #[must_use]
+    pub fn externals(&self) -> &[IpAddr] {
+        self.pool.addresses()
     }
 
     /// Translates a packet from the inside.
     ///
     /// # Errors
     ///
-    /// Why it is dropped: [`DropReason::TableFull`] or [`DropReason::PortsExhausted`] when there is
-    /// no room for a new flow (what exists is kept, RFC 6888 REQ-11), [`DropReason::NoHairpin`],
-    /// [`DropReason::NoMapping`] or [`DropReason::Filtered`] when it goes to the external address,
+    /// Why it is dropped: [`DropReason::TableFull`], [`DropReason::PortsExhausted`] or
+    /// [`DropReason::PortClash`] when there is no room for a new flow (what exists is kept, RFC 6888
+    /// REQ-11), [`DropReason::NoHairpin`], [`DropReason::NoMapping`] or [`DropReason::Filtered`]
+    /// when it goes to an external address of the NAT,
     /// [`DropReason::IcmpErrorUnknownFlow`], or [`DropReason::NotTranslatable`] for another IP
     /// version and for echo replies that nobody asked for.
     pub fn outbound(&mut self, now: SimTime, packet: &mut Packet) -> Result<Outbound, DropReason> {
@@ -107,12 +119,13 @@ impl Nat {
         else {
             return self.outbound_error(packet);
         };
-        if remote.ip == self.external {
-            return self.hairpin(now, packet, internal, remote).map(Outbound::Hairpinned);
+        if let Some(target) = self.pool.external(remote) {
+            let hairpinned = self.hairpin(now, packet, internal, remote, target);
+            return hairpinned.map(Outbound::Hairpinned);
         }
         let protocol = packet.protocol();
-        let (port, created) = self.external_port(now, protocol, internal, remote)?;
-        let after = Endpoint::new(self.external, port);
+        let (external, created) = self.external_of(now, protocol, internal, remote)?;
+        let after = self.pool.endpoint(external);
         packet.set_source(after);
         Ok(Outbound::Forwarded(Translation {
             protocol,
@@ -123,7 +136,7 @@ impl Nat {
         }))
     }
 
-    /// Translates a packet from the outside to the external address.
+    /// Translates a packet from the outside to an external address.
     ///
     /// # Errors
     ///
@@ -141,26 +154,27 @@ impl Nat {
         if !self.translates(packet) {
             return Err(DropReason::NotTranslatable);
         }
-        if packet.destination != self.external {
+        let Some(address) = self.pool.place(packet.destination) else {
             return Err(DropReason::NoMapping);
-        }
+        };
         let (Some(remote), Some(target)) =
             (packet.source_endpoint(), packet.destination_endpoint())
         else {
             return self.inbound_error(packet);
         };
         let protocol = packet.protocol();
+        let external = External { address, port: target.port };
         // A query from outside is for the box itself: its identifier is not one the NAT gave out.
         let is_query = matches!(packet.body, Body::Icmp(Icmp::EchoRequest { .. }));
         let taker = if is_query {
             Err(DropReason::NoMapping)
         } else {
-            self.internal_endpoint(now, protocol, target.port, remote)
+            self.internal_endpoint(now, protocol, external, remote)
         };
         let after = match taker {
             Ok(internal) => internal,
             Err(reason) => {
-                return Err(self.wan_input(now, reason, protocol, target.port, remote));
+                return Err(self.wan_input(now, reason, protocol, external, remote));
             }
         };
         packet.set_destination(after);
@@ -187,12 +201,12 @@ impl Nat {
     #[inline(never)]
     fn expire(&mut self, now: SimTime) {
         while let Some(flow) = self.flows.pop_expired(now) {
-            let Some(Inside { mapping, serial, .. }) = flow.inside else {
+            let Some(Inside { endpoint, mapping, serial }) = flow.inside else {
                 continue;
             };
-            let port = (flow.protocol, flow.external_port);
-            if self.mappings.detach(port, flow.remote.ip, mapping, serial) {
-                self.ports.release(flow.protocol, flow.external_port);
+            let held = (flow.protocol, flow.external);
+            if self.mappings.detach(held, flow.remote.ip, mapping, serial) {
+                self.ports.release(flow.protocol, endpoint.ip, flow.external);
             }
         }
     }
@@ -201,7 +215,7 @@ impl Nat {
     pub fn flush(&mut self) {
         self.flows.clear();
         self.mappings = MappingTable::new(self.config.filtering);
-        self.ports.release_all();
+        self.ports.reset(self.pool.len());
         self.set_up_forwards();
     }
 
@@ -211,8 +225,8 @@ impl Nat {
     ///
     /// What [`NatConfig::validate`] finds wrong with the addresses; nothing has changed then.
     pub fn set_externals(&mut self, externals: Vec<IpAddr>) -> Result<(), NatConfigError> {
-        self.config.validate(externals[0])?;
-        self.external = externals[0];
+        self.config.validate(&externals)?;
+        self.pool = Pool::new(externals);
         self.flush();
         Ok(())
     }
@@ -261,41 +275,42 @@ impl Nat {
 
     fn set_up_forwards(&mut self) {
         for forward in &self.config.forwards {
-            let (protocol, port) = (forward.protocol, forward.external_port);
-            self.ports.take(protocol, port);
-            self.mappings.add_forward(protocol, port, forward.internal.into());
+            let (protocol, internal) = (forward.protocol, forward.internal.into());
+            let external = External { address: 0, port: forward.external_port };
+            self.ports.take(protocol, forward.internal.ip(), external);
+            self.mappings.add_forward(protocol, external, internal);
         }
     }
 
-    fn forwarded_port(&self, protocol: Protocol, internal: Endpoint) -> Option<u16> {
+    fn forwarded(&self, protocol: Protocol, internal: Endpoint) -> Option<External> {
         let to_it =
             self.config.forwards.iter().find(|forward| {
                 forward.protocol == protocol && internal == forward.internal.into()
             });
-        to_it.map(|forward| forward.external_port)
+        to_it.map(|forward| External { address: 0, port: forward.external_port })
     }
 
     #[inline]
     fn translates(&self, packet: &Packet) -> bool {
-        let v4 = self.external.is_ipv4();
+        let v4 = self.pool.first().is_ipv4();
         packet.source.is_ipv4() == v4 && packet.destination.is_ipv4() == v4
     }
 
-    /// Finds or makes the flow of a packet from inside; returns its external port, and whether that
-    /// took a new mapping.
+    /// Finds or makes the flow of a packet from inside; returns its external endpoint, and whether
+    /// that took a new mapping.
     // Always inlined, like the other finders: the key is then made in registers, from the packet's
     // fields, and not read back from an endpoint that was just copied.
     #[inline(always)]
-    fn external_port(
+    fn external_of(
         &mut self,
         now: SimTime,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
-    ) -> Result<(u16, bool), DropReason> {
+    ) -> Result<(External, bool), DropReason> {
         let key = FlowKey::new(protocol, internal, remote);
         if let Some(flow) = self.flows.renew_outbound(now, &self.config, key) {
-            return Ok((flow.external_port, false));
+            return Ok((flow.external, false));
         }
         self.open_outbound(now, protocol, internal, remote)
     }
@@ -307,27 +322,25 @@ impl Nat {
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
-    ) -> Result<(u16, bool), DropReason> {
+    ) -> Result<(External, bool), DropReason> {
         if self.flows.is_full() {
             return Err(DropReason::TableFull);
         }
         let flows = &self.flows;
-        let taken = |port: u16| flows.owns(protocol, port, remote);
-        let forwarded = self.forwarded_port(protocol, internal).filter(|port| !taken(*port));
-        let (key, port) = if let Some(port) = forwarded {
-            (MappingKey::anywhere(protocol, internal), port)
+        let taken = |external| flows.owns(protocol, external, remote);
+        let forwarded = self.forwarded(protocol, internal).filter(|external| !taken(*external));
+        let (key, external) = if let Some(external) = forwarded {
+            (MappingKey::anywhere(protocol, internal), external)
         } else {
             let key = MappingKey::new(self.config.mapping, protocol, internal, remote);
-            let port = self
-                .mappings
-                .reusable_port(&key)
-                .filter(|port| !taken(*port))
-                .or_else(|| self.ports.choose(&mut self.rng, protocol, internal.port, taken))
-                .ok_or(DropReason::PortsExhausted)?;
-            (key, port)
+            let external = match self.mappings.reusable(&key).filter(|known| !taken(*known)) {
+                Some(known) => known,
+                None => self.ports.choose(&mut self.rng, protocol, internal, taken)?,
+            };
+            (key, external)
         };
-        let created = self.open(now, Direction::Outbound, key, port, remote, true);
-        Ok((port, created))
+        let created = self.open(now, Direction::Outbound, key, external, remote, true);
+        Ok((external, created))
     }
 
     /// Finds who inside takes a packet from outside, and makes its flow if it is a new one that the
@@ -337,14 +350,14 @@ impl Nat {
         &mut self,
         now: SimTime,
         protocol: Protocol,
-        external_port: u16,
+        external: External,
         remote: Endpoint,
     ) -> Result<Endpoint, DropReason> {
-        let key = FlowKey::at_port(protocol, external_port, remote);
+        let key = FlowKey::at_external(protocol, external, remote);
         if let Some(flow) = self.flows.renew_inbound(now, &self.config, key) {
             return flow.inside.map(|inside| inside.endpoint).ok_or(DropReason::WanInputClosed);
         }
-        self.open_inbound(now, protocol, external_port, remote)
+        self.open_inbound(now, protocol, external, remote)
     }
 
     #[inline(never)]
@@ -352,10 +365,10 @@ impl Nat {
         &mut self,
         now: SimTime,
         protocol: Protocol,
-        external_port: u16,
+        external: External,
         remote: Endpoint,
     ) -> Result<Endpoint, DropReason> {
-        let mapping = self.mappings.admitting(protocol, external_port, remote.ip)?;
+        let mapping = self.mappings.admitting(protocol, external, remote.ip)?;
         let internal = mapping.key.internal;
         if self.config.refresh_inbound {
             if self.flows.is_full() {
@@ -365,7 +378,7 @@ impl Nat {
             // ADM and APDM need not be the one that the packet came in by.
             let of_answers = MappingKey::new(self.config.mapping, protocol, internal, remote);
             let answers = mapping.forward || mapping.key == of_answers;
-            self.open(now, Direction::Inbound, mapping.key, external_port, remote, answers);
+            self.open(now, Direction::Inbound, mapping.key, external, remote, answers);
         }
         Ok(internal)
     }
@@ -376,19 +389,19 @@ impl Nat {
         now: SimTime,
         opener: Direction,
         key: MappingKey,
-        external_port: u16,
+        external: External,
         remote: Endpoint,
         answers: bool,
     ) -> bool {
-        let attached = self.mappings.attach(key, external_port, remote.ip);
+        let attached = self.mappings.attach(key, external, remote.ip);
         if attached.created {
-            self.ports.take(key.protocol, external_port);
+            self.ports.take(key.protocol, key.internal.ip, external);
         }
         let inside =
             Inside { endpoint: key.internal, mapping: attached.mapping, serial: attached.serial };
         let flow = Flow {
             protocol: key.protocol,
-            external_port,
+            external,
             remote,
             inside: Some(inside),
             opener,

@@ -1,18 +1,23 @@
-//! How the external port of a new mapping is chosen (RFC 4787 section 4.2).
+//! How the external endpoint of a new mapping is chosen (RFC 4787 sections 4.1 and 4.2).
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use natbed_packet::Protocol;
+use natbed_packet::{DropReason, Endpoint, Protocol};
 use natbed_units::SimRng;
 
-use crate::PortAllocation;
+use super::External;
+use super::subscribers::{Subscriber, Subscribers};
+use crate::{NatConfig, Pooling, PortAllocation};
 
-/// Gives out external ports; all but the overloading kind one port to one mapping at a time.
+/// Gives out external endpoints; all but the overloading kind one to one mapping at a time.
 #[derive(Clone, Debug)]
 pub(super) struct PortAllocator {
     allocation: PortAllocation,
-    /// Ports in use, by protocol; stays empty when ports are overloaded.
-    used: [PortSet; 3],
+    pooling: Pooling,
+    subscribers: Subscribers,
+    /// Ports in use, by address and protocol; stays empty when ports are overloaded.
+    used: Vec<[PortSet; 3]>,
     /// Where a sequential search goes on.
     cursor: u16,
 }
@@ -21,36 +26,85 @@ pub(super) struct PortAllocator {
 const DYNAMIC: RangeInclusive<u16> = 1024..=65535;
 
 impl PortAllocator {
-    pub(super) fn new(allocation: PortAllocation, rng: &mut SimRng) -> Self {
-        Self { allocation, used: Default::default(), cursor: draw(rng, &DYNAMIC) }
-    }
-
-    /// Marks a port as held by a mapping.
-    pub(super) fn take(&mut self, protocol: Protocol, port: u16) {
-        if self.allocation != PortAllocation::PreserveWithOverload {
-            self.used[protocol as usize].insert(port);
+    pub(super) fn new(config: &NatConfig, addresses: u32, rng: &mut SimRng) -> Self {
+        Self {
+            allocation: config.ports,
+            pooling: config.pooling,
+            subscribers: Subscribers::default(),
+            used: vec![Default::default(); addresses as usize],
+            cursor: draw(rng, &DYNAMIC),
         }
     }
 
-    /// Marks a port as held by no mapping.
-    pub(super) fn release(&mut self, protocol: Protocol, port: u16) {
-        self.used[protocol as usize].remove(port);
+    /// Notes that a mapping holds an external endpoint.
+    pub(super) fn take(&mut self, protocol: Protocol, internal: IpAddr, external: External) {
+        if self.allocation != PortAllocation::PreserveWithOverload {
+            self.used_by(protocol, external.address).insert(external.port);
+        }
+        self.subscribers.opened(Subscriber::from(internal), external.address);
     }
 
-    pub(super) fn release_all(&mut self) {
-        self.used = Default::default();
+    /// Notes that the mapping holds it no more.
+    pub(super) fn release(&mut self, protocol: Protocol, internal: IpAddr, external: External) {
+        self.used_by(protocol, external.address).remove(external.port);
+        self.subscribers.closed(Subscriber::from(internal));
     }
 
-    /// Chooses a port that is not `taken` toward the flow's destination, or `None` if the search
-    /// finds none. Every search is bounded by the size of the port's class.
+    fn used_by(&mut self, protocol: Protocol, address: u16) -> &mut PortSet {
+        &mut self.used[usize::from(address)][protocol as usize]
+    }
+
+    /// Forgets all mappings, and how many addresses there were; sequential ports go on.
+    pub(super) fn reset(&mut self, addresses: u32) {
+        self.used = vec![Default::default(); addresses as usize];
+        self.subscribers = Subscribers::default();
+    }
+
+    /// Chooses an external endpoint that is not `taken` toward the flow's destination.
+    ///
+    /// Every search is bounded by the number of addresses and the size of the port's class.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::PortClash`] or [`DropReason::PortsExhausted`] when it finds none.
     pub(super) fn choose(
         &mut self,
         rng: &mut SimRng,
         protocol: Protocol,
+        internal: Endpoint,
+        taken: impl Fn(External) -> bool,
+    ) -> Result<External, DropReason> {
+        let len = self.used.len() as u32;
+        let paired = self.subscribers.address(Subscriber::from(internal.ip));
+        let (first, tries) = match paired.filter(|_| self.pooling == Pooling::Paired) {
+            // RFC 7857 section 4: who finds its address exhausted is not moved to another.
+            Some(address) => (address.into(), 1),
+            None if len == 1 => (0, 1),
+            None => (rng.in_range(0..len), len),
+        };
+        let chosen = (first..first + tries).find_map(|n| {
+            // Fits: there are at most 65536 addresses.
+            let external = |port| External { address: (n % len) as u16, port };
+            let taken = |port| taken(external(port));
+            let port = self.choose_port(rng, protocol, (n % len) as u16, internal.port, taken);
+            port.map(external)
+        });
+        chosen.ok_or(match self.allocation {
+            PortAllocation::Strict => DropReason::PortClash,
+            _ => DropReason::PortsExhausted,
+        })
+    }
+
+    /// Chooses a port of one address.
+    fn choose_port(
+        &mut self,
+        rng: &mut SimRng,
+        protocol: Protocol,
+        address: u16,
         internal_port: u16,
         taken: impl Fn(u16) -> bool,
     ) -> Option<u16> {
-        let used = &self.used[protocol as usize];
+        let used = &self.used[usize::from(address)][protocol as usize];
         let free = |port: u16| !used.contains(port) && !taken(port);
         match self.allocation {
             PortAllocation::Preserve => {

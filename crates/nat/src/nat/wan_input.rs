@@ -3,8 +3,8 @@
 use natbed_packet::{DropReason, Endpoint, Protocol};
 use natbed_units::SimTime;
 
-use super::Nat;
 use super::flow::Flow;
+use super::{External, Nat};
 use crate::WanInput;
 use crate::direction::Direction;
 
@@ -12,13 +12,13 @@ impl Nat {
     /// Applies the WAN input policy to a packet that the NAT lost for `reason`.
     ///
     /// If the box accepts it, a UDP packet leaves a flow of the box itself, which owns the external
-    /// port toward `remote`. TCP leaves none: the reset that answers a closed port ends it at once.
+    /// endpoint toward `remote`. TCP leaves none: the reset that answers a closed port ends it at once.
     pub(super) fn wan_input(
         &mut self,
         now: SimTime,
         reason: DropReason,
         protocol: Protocol,
-        external_port: u16,
+        external: External,
         remote: Endpoint,
     ) -> DropReason {
         if !matches!(reason, DropReason::NoMapping | DropReason::Filtered) {
@@ -32,7 +32,7 @@ impl Nat {
             WanInput::Accept => {
                 let flow = Flow {
                     protocol,
-                    external_port,
+                    external,
                     remote,
                     inside: None,
                     opener: Direction::Inbound,

@@ -1,14 +1,16 @@
 //! Every mapping, filtering and port allocation, told from outside as RFC 5780 does.
 
 use natbed_nat::{Filtering, Mapping, NatConfig, PortAllocation};
+use natbed_packet::DropReason;
 
 use crate::lab::{Lab, ep, secs};
 
 const CLIENT: &str = "192.168.1.10:5000";
 const OTHER: &str = "192.168.1.11:5000";
 
+/// All combinations that make sense: a strict port cannot differ from one destination to another.
 fn all() -> impl Iterator<Item = NatConfig> {
-    Mapping::ALL.iter().flat_map(|&mapping| {
+    let all = Mapping::ALL.iter().flat_map(|&mapping| {
         Filtering::ALL.iter().flat_map(move |&filtering| {
             PortAllocation::ALL.iter().map(move |&ports| NatConfig {
                 mapping,
@@ -17,6 +19,9 @@ fn all() -> impl Iterator<Item = NatConfig> {
                 ..NatConfig::default()
             })
         })
+    });
+    all.filter(|config| {
+        config.ports != PortAllocation::Strict || config.mapping == Mapping::EndpointIndependent
     })
 }
 
@@ -83,6 +88,19 @@ fn ports_are_chosen_as_the_allocation_says() {
     assert_eq!((second, third), (first + 1, first + 2));
     let [first, second, third] = ports_of(PortAllocation::Random);
     assert!(first != 5000 && second != first + 1 && third != second + 1);
+}
+
+#[test]
+fn a_strict_port_is_the_internal_one_or_none() {
+    let config = NatConfig { ports: PortAllocation::Strict, ..NatConfig::default() };
+    let mut lab = Lab::new(config);
+    assert_eq!(lab.port(CLIENT, "203.0.113.1:3478"), 5000);
+    assert_eq!(lab.out(OTHER, "203.0.113.1:3478"), Err(DropReason::PortClash));
+    assert_eq!(lab.out(OTHER, "203.0.113.9:9"), Err(DropReason::PortClash), "toward anybody");
+    assert_eq!(lab.back("203.0.113.1:3478", 5000), Ok(ep(CLIENT)), "the first keeps it");
+    assert_eq!(lab.port("192.168.1.11:80", "203.0.113.1:3478"), 80);
+    lab.wait(secs(300));
+    assert_eq!(lab.port(OTHER, "203.0.113.1:3478"), 5000, "free again");
 }
 
 #[test]

@@ -61,14 +61,14 @@ fn impossible_forwards_are_refused() {
     let error = refusal(EXTERNAL, with_forwards(&twice));
     assert_eq!(error.to_string(), "udp port 8080 is forwarded twice");
     let one_each = [(Protocol::Udp, 8080, host), (Protocol::Tcp, 8080, host)];
-    assert_eq!(with_forwards(&one_each).validate(ip(EXTERNAL)), Ok(()));
+    assert_eq!(with_forwards(&one_each).validate(&[ip(EXTERNAL)]), Ok(()));
 }
 
 #[test]
 fn every_profile_can_be_built_and_found_by_its_name() {
     for listed in profiles() {
         if let Some(config) = listed.behaviour.nat() {
-            assert_eq!(config.validate(ip(EXTERNAL)), Ok(()), "{}", listed.name);
+            assert_eq!(config.validate(&[ip(EXTERNAL)]), Ok(()), "{}", listed.name);
         }
         assert_eq!(profile(listed.name), Some(listed));
         assert!(!listed.summary.is_empty() && !listed.source.is_empty());

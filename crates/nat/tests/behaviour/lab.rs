@@ -27,6 +27,12 @@ impl Lab {
         Self { nat, now: SimTime::ZERO }
     }
 
+    /// A NAT with the `n` external addresses from [`EXTERNAL`] on.
+    pub(crate) fn pooled(config: NatConfig, n: u8) -> Self {
+        let nat = Nat::with_pool(config, externals(n), Seed::new(1).rng("nat")).unwrap();
+        Self { nat, now: SimTime::ZERO }
+    }
+
     pub(crate) fn profile(name: &str) -> Self {
         Self::new(natbed_nat::profile(name).unwrap().behaviour.nat().unwrap().clone())
     }
@@ -65,11 +71,25 @@ impl Lab {
     }
 
     pub(crate) fn back_from(&mut self, from: Endpoint, port: u16) -> Result<Endpoint, DropReason> {
-        let mut packet = udp(from, Endpoint::new(ip(EXTERNAL), port));
+        self.back_to(from, Endpoint::new(ip(EXTERNAL), port))
+    }
+
+    /// Sends a UDP packet from outside to an external endpoint; returns who inside gets it.
+    pub(crate) fn back_to(
+        &mut self,
+        from: Endpoint,
+        external: Endpoint,
+    ) -> Result<Endpoint, DropReason> {
+        let mut packet = udp(from, external);
         self.receive(&mut packet)?;
         assert_eq!(packet.source_endpoint(), Some(from), "only the destination is translated");
         Ok(packet.destination_endpoint().unwrap())
     }
+}
+
+/// The `n` addresses from [`EXTERNAL`] on.
+pub(crate) fn externals(n: u8) -> Vec<IpAddr> {
+    (1..=n).map(|last| [198, 18, 0, last].into()).collect()
 }
 
 pub(crate) const fn secs(secs: u64) -> SimDuration {

@@ -8,6 +8,7 @@ mod hairpin;
 mod lab;
 mod linux;
 mod outcome;
+mod pool;
 mod properties;
 mod rfc4787;
 mod rfc5508;

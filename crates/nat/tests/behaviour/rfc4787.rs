@@ -1,7 +1,7 @@
 //! RFC 4787, requirement by requirement, as far as whole UDP packets are concerned.
 //!
-//! REQ-2 (pooling) needs more than one external address, REQ-4 (parity) is optional since RFC 7857
-//! section 8, REQ-13 and REQ-14 are about fragments.
+//! REQ-2 (pooling) is tested where pools are, REQ-4 (parity) is optional since RFC 7857 section 8,
+//! REQ-13 and REQ-14 are about fragments.
 
 use natbed_nat::{Filtering, Hairpin, NatConfig, PortAllocation};
 use natbed_packet::{DropReason, Endpoint, IcmpErrorKind, Packet};

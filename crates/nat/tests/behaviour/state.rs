@@ -291,7 +291,12 @@ fn an_accepting_wan_input_breaks_punching_behind_any_allocation() {
         let mut lab = Lab::new(config);
         let port = lab.port(HOST, SERVER);
         assert_eq!(lab.back("198.51.100.7:9", port), Err(DropReason::WanInputClosed));
-        assert_ne!(lab.port(HOST, "198.51.100.7:9"), port, "{ports}");
+        match lab.out(HOST, "198.51.100.7:9") {
+            Ok(other) => assert_ne!(other.port, port, "{ports}"),
+            Err(reason) => {
+                assert_eq!((*ports, reason), (PortAllocation::Strict, DropReason::PortClash));
+            }
+        }
         assert_eq!(lab.port(HOST, SERVER), port, "{ports}");
     }
 }

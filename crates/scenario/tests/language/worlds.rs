@@ -233,7 +233,7 @@ fn ports_are_forwarded_to_hosts_by_name_or_address() {
             ("tcp".to_owned(), 5000, "192.168.1.99:80".to_owned()),
         ]
     );
-    assert_eq!(nat.validate("198.18.0.1".parse().unwrap()), Ok(()));
+    assert_eq!(nat.validate(&["198.18.0.1".parse().unwrap()]), Ok(()));
 }
 
 #[test]
