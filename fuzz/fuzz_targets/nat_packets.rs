@@ -113,7 +113,7 @@ impl Shape {
                 Body::Icmp(Icmp::Error { kind, quoted })
             }
         };
-        Packet { source: source.ip, destination: destination.ip, ttl: 64, body }
+        Packet { source: source.ip, destination: destination.ip, ttl: 64, dont_fragment: true, body }
     }
 }
 
@@ -159,6 +159,7 @@ fn check_answer(nat: &Nat, now: SimTime, sent: &Packet, outside: &Packet) {
         Body::Udp(_) => Shape::Udp,
         Body::Tcp(_) => Shape::Tcp,
         Body::Icmp(_) => Shape::EchoReply,
+        Body::Fragment(_) => return, // no shape is one
     };
     let mut answer = shape.packet(destination, source);
     let taken = nat.clone().inbound(now, &mut answer);

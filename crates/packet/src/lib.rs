@@ -8,10 +8,12 @@
 
 mod drop_reason;
 mod endpoint;
+mod fragment;
 mod packet;
 pub mod pcapng;
 pub mod wire;
 
 pub use drop_reason::DropReason;
 pub use endpoint::Endpoint;
+pub use fragment::Fragment;
 pub use packet::{Body, Icmp, IcmpErrorKind, Packet, Protocol, Quoted, Tcp, TcpFlags, Udp};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use natbed_units::ByteCount;
 
-use crate::Endpoint;
+use crate::{Endpoint, Fragment};
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +26,9 @@ pub struct Packet {
     pub destination: IpAddr,
     /// Remaining hops: IPv4 time to live, IPv6 hop limit.
     pub ttl: u8,
+    /// Whether nobody may cut the packet into fragments: the DF bit of IPv4, and for IPv6, where
+    /// routers never do, what the sender asks of its own host (RFC 3542 section 11.2).
+    pub dont_fragment: bool,
     /// What the packet carries.
     pub body: Body,
 }
@@ -39,6 +42,8 @@ pub enum Body {
     Tcp(Box<Tcp>),
     /// An ICMP or ICMPv6 message.
     Icmp(Icmp),
+    /// A part of the body of a longer packet; boxed, it is rare.
+    Fragment(Box<Fragment>),
 }
 
 /// A UDP datagram.
@@ -220,13 +225,15 @@ impl Packet {
     /// The hop count a host gives its packets.
     pub const DEFAULT_TTL: u8 = 64;
 
-    /// Makes a UDP packet as a host sends it.
+    /// Makes a UDP packet as a host sends it that looks for the path MTU: nobody may cut it
+    /// (RFC 1191 section 3).
     #[must_use]
     pub fn udp(source: Endpoint, destination: Endpoint, payload: Bytes) -> Self {
         Self {
             source: source.ip,
             destination: destination.ip,
             ttl: Self::DEFAULT_TTL,
+            dont_fragment: true,
             body: Body::Udp(Udp {
                 source_port: source.port,
                 destination_port: destination.port,
@@ -238,8 +245,8 @@ impl Packet {
     /// Makes the ICMP error that `from` sends about `offender`.
     ///
     /// There is none about an ICMP error (RFC 1122 section 3.2.2, RFC 4443
-    /// section 2.4), nor about a packet from or to a multicast or broadcast
-    /// address, nor toward an unspecified source.
+    /// section 2.4), nor about a fragment but the first, nor about a packet from or to a
+    /// multicast or broadcast address, nor toward an unspecified source.
     #[must_use]
     pub fn icmp_error(from: IpAddr, kind: IcmpErrorKind, offender: &Self) -> Option<Self> {
         let to_many = |ip: IpAddr| ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -249,15 +256,20 @@ impl Packet {
         {
             return None;
         }
+        let of = match &offender.body {
+            Body::Fragment(fragment) if fragment.offset == 0 => &*fragment.whole,
+            _ => offender,
+        };
         let quoted = Quoted {
-            protocol: offender.protocol(),
-            source: offender.source_endpoint()?,
-            destination: offender.destination_endpoint()?,
+            protocol: of.protocol(),
+            source: of.source_endpoint()?,
+            destination: of.destination_endpoint()?,
         };
         Some(Self {
             source: from,
             destination: offender.source,
             ttl: Self::DEFAULT_TTL,
+            dont_fragment: true,
             body: Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) }),
         })
     }
@@ -268,7 +280,8 @@ impl Packet {
         self.source.is_ipv4() == self.destination.is_ipv4()
     }
 
-    /// Returns the transport protocol; for an ICMP error, the one it quotes.
+    /// Returns the transport protocol; for an ICMP error the one it quotes, for a fragment that of
+    /// the whole.
     #[inline]
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -277,10 +290,12 @@ impl Packet {
             Body::Tcp(_) => Protocol::Tcp,
             Body::Icmp(Icmp::Error { quoted, .. }) => quoted.protocol,
             Body::Icmp(_) => Protocol::Icmp,
+            Body::Fragment(fragment) => fragment.whole.protocol(),
         }
     }
 
-    /// Returns the source endpoint; `None` for an ICMP error, which has no port of its own.
+    /// Returns the source endpoint; `None` for an ICMP error, which has no port of its own, and for
+    /// a fragment: only the whole is sure to have one.
     ///
     /// The query identifier stands on the side that asked: an echo request has
     /// it at the source and port 0 at the destination, a reply the other way.
@@ -292,12 +307,12 @@ impl Packet {
             Body::Tcp(tcp) => tcp.source_port,
             Body::Icmp(Icmp::EchoRequest { identifier, .. }) => *identifier,
             Body::Icmp(Icmp::EchoReply { .. }) => 0,
-            Body::Icmp(Icmp::Error { .. }) => return None,
+            Body::Icmp(Icmp::Error { .. }) | Body::Fragment(_) => return None,
         };
         Some(Endpoint::new(self.source, port))
     }
 
-    /// Returns the destination endpoint; `None` for an ICMP error.
+    /// Returns the destination endpoint; `None` for an ICMP error and for a fragment.
     #[inline]
     #[must_use]
     pub fn destination_endpoint(&self) -> Option<Endpoint> {
@@ -306,14 +321,14 @@ impl Packet {
             Body::Tcp(tcp) => tcp.destination_port,
             Body::Icmp(Icmp::EchoRequest { .. }) => 0,
             Body::Icmp(Icmp::EchoReply { identifier, .. }) => *identifier,
-            Body::Icmp(Icmp::Error { .. }) => return None,
+            Body::Icmp(Icmp::Error { .. }) | Body::Fragment(_) => return None,
         };
         Some(Endpoint::new(self.destination, port))
     }
 
     /// Rewrites the source, as a NAT does with a packet that goes out.
     ///
-    /// The port of an ICMP error and of an echo reply is left alone: it has none at its source.
+    /// The port of an ICMP error, an echo reply and a fragment is left alone: it has none there.
     #[inline]
     pub fn set_source(&mut self, endpoint: Endpoint) {
         self.source = endpoint.ip;
@@ -321,13 +336,13 @@ impl Packet {
             Body::Udp(udp) => udp.source_port = endpoint.port,
             Body::Tcp(tcp) => tcp.source_port = endpoint.port,
             Body::Icmp(Icmp::EchoRequest { identifier, .. }) => *identifier = endpoint.port,
-            Body::Icmp(_) => {}
+            Body::Icmp(_) | Body::Fragment(_) => {}
         }
     }
 
     /// Rewrites the destination, as a NAT does with a packet that comes in.
     ///
-    /// The port of an ICMP error and of an echo request is left alone: it has none there.
+    /// The port of an ICMP error, an echo request and a fragment is left alone: it has none there.
     #[inline]
     pub fn set_destination(&mut self, endpoint: Endpoint) {
         self.destination = endpoint.ip;
@@ -335,7 +350,7 @@ impl Packet {
             Body::Udp(udp) => udp.destination_port = endpoint.port,
             Body::Tcp(tcp) => tcp.destination_port = endpoint.port,
             Body::Icmp(Icmp::EchoReply { identifier, .. }) => *identifier = endpoint.port,
-            Body::Icmp(_) => {}
+            Body::Icmp(_) | Body::Fragment(_) => {}
         }
     }
 
@@ -353,6 +368,10 @@ impl Packet {
                 8 + payload.len() as u64
             }
             Body::Icmp(Icmp::Error { .. }) => 8 + ip_header + 8,
+            Body::Fragment(fragment) => {
+                let fragment_header = if self.source.is_ipv4() { 0 } else { 8 };
+                fragment_header + u64::from(fragment.length)
+            }
         };
         ByteCount::new(ip_header + body)
     }

@@ -158,7 +158,9 @@ impl Inlet for VnetInlet {
             Body::Udp(udp) => udp,
             // The operating system takes ICMP errors; unconnected UDP sockets never hear of them.
             Body::Icmp(Icmp::Error { .. }) => return Ok(()),
-            Body::Icmp(_) | Body::Tcp(_) => return Err((packet, DropReason::NoTaker)),
+            Body::Icmp(_) | Body::Tcp(_) | Body::Fragment(_) => {
+                return Err((packet, DropReason::NoTaker));
+            }
         };
         let source = Endpoint::new(packet.source, udp.source_port).into();
         let destination = Endpoint::new(packet.destination, udp.destination_port).into();

@@ -333,7 +333,7 @@ impl Shape {
 
 /// The packet with its ends swapped, an echo request as its reply.
 fn answer(packet: Packet) -> Packet {
-    let Packet { source, destination, body, .. } = packet;
+    let Packet { source, destination, dont_fragment, body, .. } = packet;
     let body = match body {
         Body::Icmp(Icmp::EchoRequest { identifier, sequence, payload }) => {
             Body::Icmp(Icmp::EchoReply { identifier, sequence, payload })
@@ -347,7 +347,8 @@ fn answer(packet: Packet) -> Packet {
             std::mem::swap(source_port, destination_port);
             Body::Tcp(tcp)
         }
-        Body::Icmp(other) => Body::Icmp(other),
+        other @ (Body::Icmp(_) | Body::Fragment(_)) => other,
     };
-    Packet { source: destination, destination: source, ttl: Packet::DEFAULT_TTL, body }
+    let (source, destination, ttl) = (destination, source, Packet::DEFAULT_TTL);
+    Packet { source, destination, ttl, dont_fragment, body }
 }

@@ -334,13 +334,25 @@ pub(crate) fn syn(from: &str, to: &str) -> Packet {
         payload: Bytes::new(),
     };
     let body = Body::Tcp(Box::new(tcp));
-    Packet { source: from.ip, destination: to.ip, ttl: Packet::DEFAULT_TTL, body }
+    Packet {
+        source: from.ip,
+        destination: to.ip,
+        ttl: Packet::DEFAULT_TTL,
+        dont_fragment: true,
+        body,
+    }
 }
 
 pub(crate) fn echo_request(from: &str, to: &str, identifier: u16) -> Packet {
     let payload = Bytes::from_static(b"ping");
     let body = Body::Icmp(Icmp::EchoRequest { identifier, sequence: 1, payload });
-    Packet { source: ip(from), destination: ip(to), ttl: Packet::DEFAULT_TTL, body }
+    Packet {
+        source: ip(from),
+        destination: ip(to),
+        ttl: Packet::DEFAULT_TTL,
+        dont_fragment: true,
+        body,
+    }
 }
 
 /// The answer to an echo request as it arrived.
@@ -351,7 +363,7 @@ pub(crate) fn echo_reply(request: &Packet) -> Packet {
     let (identifier, sequence, payload) = (*identifier, *sequence, payload.clone());
     let body = Body::Icmp(Icmp::EchoReply { identifier, sequence, payload });
     let (source, destination) = (request.destination, request.source);
-    Packet { source, destination, ttl: Packet::DEFAULT_TTL, body }
+    Packet { source, destination, ttl: Packet::DEFAULT_TTL, dont_fragment: true, body }
 }
 
 /// The error that the receiver of `packet` sends about it.

@@ -19,7 +19,7 @@ use crate::{Body, Endpoint, Icmp, Packet, Protocol, Quoted, Tcp, TcpFlags, Udp};
 /// # Errors
 ///
 /// [`DecodeError`] says what is wrong, or what a [`Packet`] cannot hold:
-/// fragments, IPv4 options, IPv6 extension headers, other protocols and other
+/// fragments (whose whole these bytes do not have), IPv4 options, IPv6 extension headers, other protocols and other
 /// ICMP messages.
 pub fn decode(bytes: &[u8]) -> Result<Packet, DecodeError> {
     let ip = IpHeader::read(bytes)?;
@@ -33,7 +33,8 @@ pub fn decode(bytes: &[u8]) -> Result<Packet, DecodeError> {
         Protocol::Tcp => Body::Tcp(Box::new(read_tcp(&ip, body)?)),
         Protocol::Icmp => Body::Icmp(read_icmp(&ip, body)?),
     };
-    Ok(Packet { source: ip.source, destination: ip.destination, ttl: ip.ttl, body })
+    let IpHeader { source, destination, ttl, dont_fragment, .. } = ip;
+    Ok(Packet { source, destination, ttl, dont_fragment, body })
 }
 
 /// The fields of an IP header that a packet or a quotation needs; it has no options or extensions.
@@ -42,6 +43,8 @@ struct IpHeader {
     source: IpAddr,
     destination: IpAddr,
     ttl: u8,
+    /// Set for IPv6, which says nothing of it.
+    dont_fragment: bool,
     number: IpNumber,
     /// Length of header and body as the header says, in bytes.
     total_len: usize,
@@ -73,6 +76,7 @@ impl IpHeader {
             source: header.source_addr().into(),
             destination: header.destination_addr().into(),
             ttl: header.ttl(),
+            dont_fragment: header.dont_fragment(),
             number: header.protocol(),
             total_len: header.total_len().into(),
         })
@@ -86,6 +90,7 @@ impl IpHeader {
             source: header.source_addr().into(),
             destination: header.destination_addr().into(),
             ttl: header.hop_limit(),
+            dont_fragment: true,
             number: header.next_header(),
             total_len: Version::V6.header_len() + usize::from(header.payload_length()),
         })

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use etherparse::{IpNumber, Ipv4Header, Ipv6Header};
+use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader, Ipv6Header};
 
 use super::icmp::Echo;
 use super::{EncodeError, Version, body_checksum};
-use crate::{Body, Icmp, Packet, Protocol, Quoted, Tcp, TcpFlags};
+use crate::{Body, Fragment, Icmp, Packet, Protocol, Quoted, Tcp, TcpFlags};
 
 /// Bytes of the quoted body in an ICMP error (RFC 792).
 const QUOTED_BODY_LEN: usize = 8;
@@ -44,8 +44,9 @@ fn append_packet(packet: &Packet, out: &mut Vec<u8>) -> Result<(), EncodeError> 
         (Body::Tcp(_), _) => (IpNumber::TCP, 16),
         (Body::Icmp(_), Version::V4) => (IpNumber::ICMP, 2),
         (Body::Icmp(_), Version::V6) => (IpNumber::IPV6_ICMP, 2),
+        (Body::Fragment(fragment), _) => return append_fragment(packet, fragment, out),
     };
-    append_ip_header(packet, protocol, out)?;
+    append_ip_header(packet, protocol, None, out)?;
 
     let start = out.len();
     match &packet.body {
@@ -59,6 +60,8 @@ fn append_packet(packet: &Packet, out: &mut Vec<u8>) -> Result<(), EncodeError> 
         }
         Body::Tcp(tcp) => append_tcp(tcp, out)?,
         Body::Icmp(icmp) => append_icmp(icmp, version, out)?,
+        // Has gone its own way above.
+        Body::Fragment(_) => {}
     }
 
     let mut checksum = body_checksum(packet.source, packet.destination, protocol, &out[start..]);
@@ -70,9 +73,36 @@ fn append_packet(packet: &Packet, out: &mut Vec<u8>) -> Result<(), EncodeError> 
     Ok(())
 }
 
+/// Appends a header of its own and the part of the whole's body; only the first part has the
+/// transport header, whose checksum is that of the whole.
+fn append_fragment(
+    packet: &Packet,
+    fragment: &Fragment,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let &Fragment { offset, length, ref whole, .. } = fragment;
+    let refused = EncodeError::FragmentRange { offset, length };
+    if matches!(whole.body, Body::Fragment(_)) || packet.source.is_ipv4() != whole.source.is_ipv4()
+    {
+        return Err(refused);
+    }
+    let bytes = encode(whole)?;
+    let (header, body) = bytes.split_at(Version::of(whole.source).header_len());
+    let start = usize::from(offset) * 8;
+    let part = body.get(start..start + usize::from(length)).ok_or(refused)?;
+    let protocol = match Version::of(whole.source) {
+        Version::V4 => header[9],
+        Version::V6 => header[6],
+    };
+    append_ip_header(packet, IpNumber(protocol), Some(fragment), out)?;
+    out.extend_from_slice(part);
+    Ok(())
+}
+
 fn append_ip_header(
     packet: &Packet,
     protocol: IpNumber,
+    fragment: Option<&Fragment>,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let length = packet.wire_len().bytes();
@@ -84,30 +114,51 @@ fn append_ip_header(
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let mut header = Ipv4Header {
                 total_len: fit(length)?,
-                dont_fragment: true,
+                dont_fragment: packet.dont_fragment,
                 time_to_live: packet.ttl,
                 protocol,
                 source: source.octets(),
                 destination: destination.octets(),
                 ..Ipv4Header::default()
             };
+            if let Some(fragment) = fragment {
+                header.identification = fragment.identification as u16;
+                header.more_fragments = fragment.more_follow();
+                header.fragment_offset = offset_field(fragment)?;
+            }
             header.header_checksum = header.calc_header_checksum();
             out.extend_from_slice(&header.to_bytes());
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let next_header = fragment.map_or(protocol, |_| IpNumber::IPV6_FRAGMENTATION_HEADER);
             let header = Ipv6Header {
                 payload_length: fit(length - Ipv6Header::LEN as u64)?,
-                next_header: protocol,
+                next_header,
                 hop_limit: packet.ttl,
                 source: source.octets(),
                 destination: destination.octets(),
                 ..Ipv6Header::default()
             };
             out.extend_from_slice(&header.to_bytes());
+            if let Some(fragment) = fragment {
+                let header = Ipv6FragmentHeader::new(
+                    protocol,
+                    offset_field(fragment)?,
+                    fragment.more_follow(),
+                    fragment.identification,
+                );
+                out.extend_from_slice(&header.to_bytes());
+            }
         }
         _ => return Err(EncodeError::MixedVersions),
     }
     Ok(())
+}
+
+/// The offset as the 13 bits that both headers have for it.
+fn offset_field(fragment: &Fragment) -> Result<IpFragOffset, EncodeError> {
+    let &Fragment { offset, length, .. } = fragment;
+    IpFragOffset::try_new(offset).map_err(|_| EncodeError::FragmentRange { offset, length })
 }
 
 fn append_tcp(tcp: &Tcp, out: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -25,6 +25,14 @@ pub enum EncodeError {
         /// Length of the options, in bytes.
         length: usize,
     },
+    /// A fragment is of another fragment or IP version, or of no part of its whole.
+    #[error("no such fragment: {length} bytes from unit {offset} on")]
+    FragmentRange {
+        /// Where it begins, in units of eight bytes.
+        offset: u16,
+        /// Its length in bytes.
+        length: u16,
+    },
     /// A quoted ICMP query has an identifier on both sides, where an echo message has one.
     #[error("quoted ICMP query with identifiers {source_port} and {destination_port}")]
     QuotedQuery {

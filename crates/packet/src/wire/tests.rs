@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::*;
 use crate::{Endpoint, Packet};
 
+mod fragments;
 mod known_bytes;
 mod properties;
 mod refusals;

@@ -327,7 +327,7 @@ impl<O: Observer> World<O> {
             Body::Udp(_) => DropReason::PortClosed,
             // The host's own IP stack takes it; sockets do not see errors about what they sent.
             Body::Icmp(Icmp::Error { .. }) => return,
-            Body::Tcp(_) | Body::Icmp(_) => DropReason::NoTaker,
+            Body::Tcp(_) | Body::Icmp(_) | Body::Fragment(_) => DropReason::NoTaker,
         };
         self.network.reject(self.now, delivery, reason);
     }

@@ -85,15 +85,21 @@ fn packet() -> impl Strategy<Value = Packet> {
         tcp().prop_map(|tcp| Body::Tcp(Box::new(tcp))),
         query().prop_map(Body::Icmp),
     ];
-    let plain = (addresses(), any::<u8>(), flow)
-        .prop_map(|((source, destination), ttl, body)| Packet { source, destination, ttl, body });
+    let plain = (addresses(), any::<u8>(), any::<bool>(), flow).prop_map(
+        |((source, destination), ttl, dont_fragment, body)| {
+            // IPv6 has no bit for it.
+            let dont_fragment = dont_fragment || source.is_ipv6();
+            Packet { source, destination, ttl, dont_fragment, body }
+        },
+    );
     let error = (quoted(), kind(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u8>()).prop_map(
         |((v4, quoted), kind, source, destination, ttl)| {
             let ip = |bytes: [u8; 16]| -> IpAddr {
                 if v4 { [bytes[0], bytes[1], bytes[2], bytes[3]].into() } else { bytes.into() }
             };
             let body = Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) });
-            Packet { source: ip(source), destination: ip(destination), ttl, body }
+            let (source, destination) = (ip(source), ip(destination));
+            Packet { source, destination, ttl, dont_fragment: true, body }
         },
     );
     prop_oneof![3 => plain, 1 => error]
