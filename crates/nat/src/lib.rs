@@ -43,7 +43,7 @@ pub use nat::{MappingEnded, Nat, Outbound, Translation};
 /// The protocols that rules and forwards name, so that configurations need only this crate.
 pub use natbed_packet::Protocol;
 pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
-pub use profile::{Behaviour, Profile, ProfileStatus, profile, profiles};
+pub use profile::{Behaviour, Note, Profile, ProfileStatus, profile, profiles};
 pub use stateless::Stateless;
 pub use translator::Translator;
 pub use validate::NatConfigError;

@@ -1,13 +1,10 @@
-//! Configurations: what is refused, and what the names stand for.
+//! Configurations: what is refused.
 
-use natbed_nat::{
-    Filtering, Forward, Hairpin, Mapping, Nat, NatClass, NatConfig, NatConfigError, PortAllocation,
-    ProfileStatus, WanInput, profile, profiles,
-};
+use natbed_nat::{Forward, Nat, NatConfig, NatConfigError};
 use natbed_packet::Protocol;
 use natbed_units::{Seed, SimDuration};
 
-use crate::lab::{EXTERNAL, ip, secs};
+use crate::lab::{EXTERNAL, ip};
 
 fn refusal(external: &str, config: NatConfig) -> NatConfigError {
     Nat::new(config, ip(external), Seed::new(1).rng("nat")).unwrap_err()
@@ -62,63 +59,4 @@ fn impossible_forwards_are_refused() {
     assert_eq!(error.to_string(), "udp port 8080 is forwarded twice");
     let one_each = [(Protocol::Udp, 8080, host), (Protocol::Tcp, 8080, host)];
     assert_eq!(with_forwards(&one_each).validate(&[ip(EXTERNAL)]), Ok(()));
-}
-
-#[test]
-fn every_profile_can_be_built_and_found_by_its_name() {
-    for listed in profiles() {
-        if let Some(config) = listed.behaviour.nat() {
-            assert_eq!(config.validate(&[ip(EXTERNAL)]), Ok(()), "{}", listed.name);
-        }
-        assert_eq!(profile(listed.name), Some(listed));
-        assert!(!listed.summary.is_empty() && !listed.source.is_empty());
-        assert_ne!(listed.status, ProfileStatus::Unverified, "{}", listed.name);
-    }
-    assert_eq!(profile("linux"), None);
-}
-
-#[test]
-fn the_profiles_are_what_their_sources_say() {
-    let names: Vec<_> = profiles().iter().map(|profile| profile.name).collect();
-    assert_eq!(
-        names,
-        [
-            "linux-masquerade",
-            "linux-masquerade-wan-input-accept",
-            "linux-masquerade-random",
-            "rfc4787-recommended",
-            "rfc6888-cgn",
-        ]
-    );
-    let linux = NatConfig {
-        mapping: Mapping::EndpointIndependent,
-        filtering: Filtering::AddressAndPortDependent,
-        ports: PortAllocation::PreserveWithOverload,
-        hairpin: Hairpin::None,
-        udp_timeout: secs(30),
-        udp_stream_timeout: secs(120),
-        udp_stream_after: secs(2),
-        tcp_timeout: secs(5 * 24 * 3600),
-        icmp_timeout: secs(30),
-        refresh_outbound: true,
-        refresh_inbound: true,
-        wan_input: WanInput::Drop,
-        forwards: Vec::new(),
-        max_flows: 65_536,
-        ..NatConfig::default()
-    };
-    assert_eq!(profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone(), linux);
-    let cgn = profile("rfc6888-cgn").unwrap().behaviour.nat().unwrap();
-    assert_eq!((cgn.udp_timeout, cgn.udp_stream_timeout), (secs(120), secs(300)));
-    assert_eq!((cgn.tcp_timeout, cgn.icmp_timeout), (secs(7440), secs(60)));
-    assert_eq!((cgn.ports, cgn.hairpin), (PortAllocation::Random, Hairpin::ExternalSource));
-    let open = NatClass {
-        mapping: Mapping::EndpointIndependent,
-        filtering: Filtering::EndpointIndependent,
-    };
-    assert_eq!(NatClass::from(cgn), open);
-    assert_eq!(
-        NatClass::from(profile("rfc4787-recommended").unwrap().behaviour.nat().unwrap()),
-        open
-    );
 }

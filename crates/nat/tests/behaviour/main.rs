@@ -9,6 +9,7 @@ mod lab;
 mod linux;
 mod outcome;
 mod pool;
+mod profiles;
 mod properties;
 mod rfc4787;
 mod rfc5508;
