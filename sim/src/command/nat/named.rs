@@ -26,7 +26,7 @@ impl Named<'static> {
 
 impl<'a> From<&'a Profile> for Named<'a> {
     fn from(profile: &'a Profile) -> Self {
-        let Profile { name, summary, source, status, behaviour } = profile;
+        let Profile { name, summary, source, status, behaviour, .. } = profile;
         Self { name, summary, source, status: *status, behaviour }
     }
 }
