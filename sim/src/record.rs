@@ -172,7 +172,7 @@ fn echo_record(
         Some(EchoSamples {
             from: name(from),
             to: name(to),
-            sent: u64::from(echo.sent),
+            sent: echo.sent.len() as u64,
             round_trips_ns: echo.round_trips.iter().map(|time| time.as_nanos()).collect(),
         })
     });

@@ -11,8 +11,8 @@ use natbed_network::HostId;
 use natbed_network::observe::{Capture, PayloadTag, Sighting};
 use natbed_packet::pcapng::WriteError;
 use natbed_peer::{
-    Discovery, EchoConfig, IceAgent, IceServers, STUN_PORT, SessionConfig, SessionReport,
-    TurnServer, TurnServerAccess, VnetHost, WebrtcAgent, run_session,
+    AgentSource, Discovery, EchoConfig, IceServers, Restart, STUN_PORT, SessionConfig,
+    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents, run_session,
 };
 use natbed_runtime::{EPOCH_UNIX_SECONDS, Handle, Host, Limits, RunEnd, World};
 use natbed_scenario as scenario;
@@ -138,7 +138,7 @@ struct Plan {
     handle: Handle,
     servers: Vec<(Host, Vec<(String, String)>)>,
     /// The hosts that have an agent, each once.
-    peers: Vec<(HostId, Vec<std::net::IpAddr>)>,
+    peers: Vec<Host>,
     sessions: Vec<PlannedSession>,
     reports: Arc<Mutex<Vec<Option<SessionReport>>>>,
 }
@@ -170,11 +170,11 @@ impl Plan {
                 (world.host(*id), users)
             })
             .collect();
-        let mut peers: Vec<(HostId, _)> = Vec::new();
+        let mut peers: Vec<Host> = Vec::new();
         let mut peer_of = |host: scenario::HostIndex| {
             let id = hosts[host.0];
-            peers.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
-                peers.push((id, vec![scenario.hosts[host.0].address()]));
+            peers.iter().position(|known| known.id() == id).unwrap_or_else(|| {
+                peers.push(world.host(id));
                 peers.len() - 1
             })
         };
@@ -199,21 +199,21 @@ impl Plan {
             running.push(TurnServer::start(host, users).await?);
         }
         let mut vnets = Vec::with_capacity(peers.len());
-        for (host, addresses) in peers {
-            vnets.push(VnetHost::new(&handle, host, addresses).await?);
+        for host in peers {
+            vnets.push(Arc::new(VnetHost::new(&handle, host).await?));
         }
         let mut tasks = Vec::with_capacity(sessions.len());
         for PlannedSession { peers, stack, servers, config } in sessions {
-            let mut agents: Vec<Arc<dyn IceAgent>> = Vec::with_capacity(2);
-            for peer in peers {
-                let agent = match stack {
-                    Stack::WebrtcIce => WebrtcAgent::new(&handle, &vnets[peer], &servers).await?,
-                };
-                agents.push(Arc::new(agent));
-            }
-            let [a, b]: [_; 2] = agents.try_into().map_err(|_| anyhow::anyhow!("two peers"))?;
+            let sources = peers.map(|peer| -> Arc<dyn AgentSource> {
+                let host = Arc::clone(&vnets[peer]);
+                match stack {
+                    Stack::WebrtcIce => Arc::new(WebrtcAgents::new(&handle, host, servers.clone())),
+                }
+            });
+            let agents = [sources[0].agent().await?, sources[1].agent().await?];
             let clock = handle.clone();
-            tasks.push(handle.spawn(async move { run_session(&clock, config, [a, b]).await }));
+            let session = async move { run_session(&clock, config, agents, sources).await };
+            tasks.push(handle.spawn(session));
         }
         for (index, task) in tasks.into_iter().enumerate() {
             let report = task.await?;
@@ -265,5 +265,6 @@ fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {
         start: session.start,
         echo: EchoConfig { count, interval, size: usize::try_from(size.bytes()).unwrap_or(0) },
         hold: session.hold,
+        restart: Restart::Never,
     }
 }

@@ -197,9 +197,23 @@ pub trait IceAgent: Send + Sync {
     /// Returns the states entered so far, in order.
     fn state_changes(&self) -> Vec<StateChange>;
 
+    /// Waits until the agent is in one of `states`, and returns which.
+    async fn until(&self, states: &[IceState]) -> IceState;
+
     /// Returns the pair selected now.
     fn selected_pair(&self) -> Option<SelectedPair>;
 
     /// Closes the agent; afterwards it sends nothing and has no task left.
     async fn close(&self);
+}
+
+/// Where the agents of one peer come from: a first one, and one for every restart.
+#[async_trait]
+pub trait AgentSource: Send + Sync {
+    /// Makes an agent that has gathered nothing yet, on the addresses that the host has now.
+    ///
+    /// # Errors
+    ///
+    /// What the stack reports of its configuration.
+    async fn agent(&self) -> Result<Arc<dyn IceAgent>, AgentError>;
 }

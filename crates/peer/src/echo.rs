@@ -1,10 +1,11 @@
 //! The `echo` load: datagrams both ways over the selected pair, each answered by the other side.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use natbed_network::observe::PayloadTag;
 use natbed_runtime::Handle;
 use natbed_units::{SimDuration, SimTime};
+use tokio::sync::watch;
 
 use crate::agent::Channel;
 
@@ -27,22 +28,31 @@ impl EchoConfig {
     pub const MIN_SIZE: usize = 24;
 }
 
-/// What one side saw of its own datagrams.
+/// What one side saw of its own datagrams and of the other side's.
+///
+/// No list is longer than the load's [`EchoConfig::count`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EchoReport {
-    /// Datagrams sent.
-    pub sent: u32,
-    /// Datagrams of the other side that arrived here.
-    pub arrived: u32,
+    /// When each datagram was due and sent, if there was a way to send it.
+    pub sent: Vec<SimTime>,
+    /// When each datagram of the other side arrived here, by its number; those that did not arrive
+    /// are `None`, or missing at the end.
+    pub arrivals: Vec<Option<SimTime>>,
     /// Round-trip time of each datagram whose echo came back, in order of return.
     pub round_trips: Vec<SimDuration>,
 }
 
 impl EchoReport {
+    /// Datagrams of the other side that arrived here.
+    #[must_use]
+    pub fn arrived(&self) -> usize {
+        self.arrivals.iter().flatten().count()
+    }
+
     /// Datagrams whose echo did not come back.
     #[must_use]
-    pub fn lost(&self) -> u32 {
-        self.sent.saturating_sub(self.round_trips.len() as u32)
+    pub fn lost(&self) -> usize {
+        self.sent.len().saturating_sub(self.round_trips.len())
     }
 }
 
@@ -78,68 +88,119 @@ impl Datagram {
     }
 }
 
-/// Runs the load on one side until all its echoes are back, or they are past waiting for.
-///
-/// The answering half goes on in a task of its own for as long as the channel is open, so that
-/// the other side gets its echoes even when this one is done first.
-pub(crate) async fn run_echo(
-    handle: &Handle,
-    channel: Arc<dyn Channel>,
+/// One side of the load, which goes on in its own time over whatever channel there is.
+pub(crate) struct Echo {
+    handle: Handle,
     tag: PayloadTag,
     config: EchoConfig,
-) -> Arc<Mutex<EchoReport>> {
-    let report = Arc::new(Mutex::new(EchoReport::default()));
-    let (done_tx, mut done) = tokio::sync::watch::channel(false);
-    let answering =
-        answer(handle.clone(), Arc::clone(&channel), tag, config, Arc::clone(&report), done_tx);
-    tokio::spawn(answering);
-
-    let mut buffer = vec![0; config.size.max(EchoConfig::MIN_SIZE)];
-    for sequence in 0..config.count {
-        if sequence > 0 {
-            handle.sleep_until(handle.now() + config.interval).await;
-        }
-        Datagram { kind: PROBE, sequence, sent_at: handle.now() }.write(tag, &mut buffer);
-        lock(&report).sent += 1;
-        // A channel that refuses counts as loss: the datagram was due and did not come back.
-        let _ = channel.send(&buffer).await;
-    }
-    let deadline = handle.now() + PATIENCE;
-    tokio::select! { biased;
-        _ = done.wait_for(|done| *done) => {}
-        () = handle.sleep_until(deadline) => {}
-    }
-    report
+    progress: Mutex<Progress>,
+    is_answered: watch::Sender<bool>,
 }
 
-async fn answer(
-    handle: Handle,
-    channel: Arc<dyn Channel>,
-    tag: PayloadTag,
-    config: EchoConfig,
-    report: Arc<Mutex<EchoReport>>,
-    done: tokio::sync::watch::Sender<bool>,
-) {
-    let mut buffer = vec![0; 2048];
-    let mut returned = vec![false; config.count as usize];
-    while let Ok(length) = channel.receive(&mut buffer).await {
-        let bytes = &mut buffer[..length];
-        let Some(datagram) = Datagram::read(tag, bytes) else { continue };
-        if datagram.kind == PROBE {
-            lock(&report).arrived += 1;
-            bytes[8] = ECHO;
-            let _ = channel.send(bytes).await; // lost, as the other side will see
-        } else if let Some(seen @ false) = returned.get_mut(datagram.sequence as usize) {
-            *seen = true;
-            let mut report = lock(&report);
-            report.round_trips.push(handle.now().saturating_since(datagram.sent_at));
-            if report.round_trips.len() == returned.len() {
-                done.send_replace(true);
+#[derive(Default)]
+struct Progress {
+    channel: Option<Arc<dyn Channel>>,
+    report: EchoReport,
+    /// Which datagrams have come back.
+    returned: Vec<bool>,
+}
+
+impl Echo {
+    pub(crate) fn new(handle: &Handle, tag: PayloadTag, config: EchoConfig) -> Arc<Self> {
+        let returned = vec![false; config.count as usize];
+        Arc::new(Self {
+            handle: handle.clone(),
+            tag,
+            config,
+            progress: Mutex::new(Progress { returned, ..Progress::default() }),
+            is_answered: watch::channel(false).0,
+        })
+    }
+
+    /// Sends over `channel` from now on, and answers what comes in over it.
+    ///
+    /// Answering goes on in a task of its own for as long as the channel is open, so that the
+    /// other side gets its echoes even when this one is done first.
+    pub(crate) fn attach(self: &Arc<Self>, channel: Arc<dyn Channel>) {
+        self.lock().channel = Some(Arc::clone(&channel));
+        tokio::spawn(Arc::clone(self).answer(channel));
+    }
+
+    /// Has nothing to send over from now on: what is due until the next channel is lost.
+    pub(crate) fn detach(&self) {
+        self.lock().channel = None;
+    }
+
+    /// Returns what has been seen so far.
+    pub(crate) fn report(&self) -> EchoReport {
+        self.lock().report.clone()
+    }
+
+    /// Sends everything and waits until all echoes are back, or they are past waiting for.
+    pub(crate) async fn run(&self) {
+        let mut buffer = vec![0; self.config.size.max(EchoConfig::MIN_SIZE)];
+        for sequence in 0..self.config.count {
+            if sequence > 0 {
+                self.handle.sleep_until(self.handle.now() + self.config.interval).await;
+            }
+            let sent_at = self.handle.now();
+            Datagram { kind: PROBE, sequence, sent_at }.write(self.tag, &mut buffer);
+            let channel = {
+                let mut progress = self.lock();
+                progress.report.sent.push(sent_at);
+                progress.channel.clone()
+            };
+            if let Some(channel) = channel {
+                // A channel that refuses counts as loss: the datagram was due and did not come back.
+                let _ = channel.send(&buffer).await;
+            }
+        }
+        let deadline = self.handle.now() + PATIENCE;
+        let mut answered = self.is_answered.subscribe();
+        tokio::select! { biased;
+            _ = answered.wait_for(|is_answered| *is_answered) => {}
+            () = self.handle.sleep_until(deadline) => {}
+        }
+    }
+
+    async fn answer(self: Arc<Self>, channel: Arc<dyn Channel>) {
+        let mut buffer = vec![0; 2048];
+        while let Ok(length) = channel.receive(&mut buffer).await {
+            let bytes = &mut buffer[..length];
+            let Some(datagram) = Datagram::read(self.tag, bytes) else { continue };
+            if datagram.kind == PROBE {
+                self.note_arrival(datagram.sequence);
+                bytes[8] = ECHO;
+                let _ = channel.send(bytes).await; // lost, as the other side will see
+            } else {
+                self.note_return(&datagram);
             }
         }
     }
-}
 
-fn lock(report: &Mutex<EchoReport>) -> std::sync::MutexGuard<'_, EchoReport> {
-    report.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note_arrival(&self, sequence: u32) {
+        if sequence >= self.config.count {
+            return;
+        }
+        let number = sequence as usize;
+        let arrivals = &mut self.lock().report.arrivals;
+        if arrivals.len() <= number {
+            arrivals.resize(number + 1, None);
+        }
+        arrivals[number].get_or_insert(self.handle.now());
+    }
+
+    fn note_return(&self, datagram: &Datagram) {
+        let Progress { report, returned, .. } = &mut *self.lock();
+        let Some(seen @ false) = returned.get_mut(datagram.sequence as usize) else { return };
+        *seen = true;
+        report.round_trips.push(self.handle.now().saturating_since(datagram.sent_at));
+        if report.round_trips.len() == returned.len() {
+            self.is_answered.send_replace(true);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -3,7 +3,8 @@
 //! - [`IceAgent`]: the small trait that every ICE stack stands behind; [`WebrtcAgent`] is the
 //!   `webrtc-ice` crate, unmodified, on a [`VnetHost`]
 //! - [`TurnServer`]: the `turn` crate's server, unmodified, for STUN and TURN
-//! - [`run_session`]: gather, swap candidates, check, send the [`EchoConfig`] load, hold, close
+//! - [`run_session`]: gather, swap candidates, check, send the [`EchoConfig`] load, hold, close;
+//!   and again with fresh agents when [`Restart`] says so
 //!
 //! Not in scope: judging. What a session came to is a [`SessionReport`]; who is right about the
 //! path is decided elsewhere, by what the network saw.
@@ -11,17 +12,19 @@
 
 mod agent;
 mod echo;
+mod restart;
 mod session;
 mod turn_server;
 mod vnet;
 mod webrtc;
 
 pub use agent::{
-    AgentError, Candidate, CandidateKind, Channel, IceAgent, IceDescription, IceServers, IceState,
-    Role, SelectedPair, StateChange, TurnServerAccess,
+    AgentError, AgentSource, Candidate, CandidateKind, Channel, IceAgent, IceDescription,
+    IceServers, IceState, Role, SelectedPair, StateChange, TurnServerAccess,
 };
 pub use echo::{EchoConfig, EchoReport};
+pub use restart::{Restart, RestartReport};
 pub use session::{Discovery, PeerReport, SessionConfig, SessionReport, run_session};
 pub use turn_server::{STUN_PORT, TurnServer, TurnServerError};
 pub use vnet::{VnetError, VnetHost};
-pub use webrtc::{WEBRTC_ICE, WebrtcAgent};
+pub use webrtc::{WEBRTC_ICE, WebrtcAgent, WebrtcAgents};

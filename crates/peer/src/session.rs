@@ -1,15 +1,16 @@
 //! One session from start to teardown: gather, swap, check, load, hold, close.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use natbed_network::observe::PayloadTag;
 use natbed_runtime::Handle;
 use natbed_units::{SimDuration, SimTime};
 
 use crate::agent::{
-    AgentError, IceAgent, IceDescription, IceState, Role, SelectedPair, StateChange,
+    AgentError, AgentSource, Channel, IceAgent, IceDescription, Role, SelectedPair, StateChange,
 };
-use crate::echo::{EchoConfig, EchoReport, run_echo};
+use crate::echo::{Echo, EchoConfig, EchoReport};
+use crate::restart::{Restart, RestartReport, Supervisor};
 
 /// How the peers learn of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,28 +29,30 @@ pub struct SessionConfig {
     pub tag: PayloadTag,
     /// How the peers learn of each other.
     pub discovery: Discovery,
-    /// How much later than the swap each peer begins its checks.
+    /// How much later than the swap each peer begins its checks, at every restart too.
     pub start: [SimDuration; 2],
     /// What goes over the pair.
     pub echo: EchoConfig,
     /// How long the pair is kept, counted from when both agents reported a connection.
     pub hold: SimDuration,
+    /// When both peers give their agents up and begin anew with fresh ones.
+    pub restart: Restart,
 }
 
 /// What one peer of a session did and saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerReport {
-    /// When it had all its candidates.
+    /// When it first had all its candidates.
     pub gathered: Option<SimTime>,
     /// When it first reported a connection.
     pub connected: Option<SimTime>,
-    /// The states its agent entered before it was told to close.
+    /// The states its agents entered before they were told to close, one agent's after the other's.
     pub states: Vec<StateChange>,
-    /// The pair it used last.
+    /// The pair its last agent used last.
     pub pair: Option<SelectedPair>,
     /// What came of the load.
     pub echo: Option<EchoReport>,
-    /// Why it has no connection.
+    /// Why its last agent has no connection.
     pub failure: Option<AgentError>,
 }
 
@@ -60,17 +63,19 @@ pub struct SessionReport {
     pub started: SimTime,
     /// The peers, the controlling one first.
     pub peers: [PeerReport; 2],
+    /// How often the peers began anew, and what came of it.
+    pub restarts: Vec<RestartReport>,
 }
 
 impl SessionReport {
-    /// When both peers had gathered.
+    /// When both peers had first gathered.
     #[must_use]
     pub fn gathered(&self) -> Option<SimTime> {
         let [a, b] = &self.peers;
         Some(a.gathered?.max(b.gathered?))
     }
 
-    /// When both agents had reported a connection.
+    /// When both peers had first reported a connection.
     #[must_use]
     pub fn connected(&self) -> Option<SimTime> {
         let [a, b] = &self.peers;
@@ -79,68 +84,78 @@ impl SessionReport {
 }
 
 /// Runs a session between two agents and closes both.
+///
+/// The agents are each peer's first; those of restarts come from `sources`.
 pub async fn run_session(
     handle: &Handle,
     config: SessionConfig,
     agents: [Arc<dyn IceAgent>; 2],
+    sources: [Arc<dyn AgentSource>; 2],
 ) -> SessionReport {
-    let mut report = SessionReport { started: handle.now(), ..SessionReport::default() };
-    let [a, b] = &agents;
-    let (gathered_a, gathered_b) = tokio::join!(gather(handle, a), gather(handle, b));
-    let descriptions = match (gathered_a, gathered_b) {
-        (Ok((at_a, description_a)), Ok((at_b, description_b))) => {
-            report.peers[0].gathered = Some(at_a);
-            report.peers[1].gathered = Some(at_b);
-            Some([description_a, description_b])
+    let started = handle.now();
+    let mut supervisor = Supervisor::new(handle, config, agents, sources);
+    if let Some(channels) = supervisor.connect().await {
+        let release = handle.now() + config.hold;
+        let echoes = [0, 1].map(|_| Echo::new(handle, config.tag, config.echo));
+        for (echo, channel) in echoes.iter().zip(channels) {
+            echo.attach(channel);
         }
-        (result_a, result_b) => {
-            for (peer, result) in report.peers.iter_mut().zip([result_a, result_b]) {
-                peer.gathered = result.as_ref().ok().map(|(at, _)| *at);
-                peer.failure = result.err();
+        let load = async {
+            tokio::join!(echoes[0].run(), echoes[1].run());
+            handle.sleep_until(release).await;
+        };
+        tokio::select! { biased;
+            () = load => {}
+            () = supervisor.keep_connected(&echoes) => {}
+        }
+        for (peer, echo) in supervisor.peers.iter_mut().zip(&echoes) {
+            peer.echo = Some(echo.report());
+        }
+    }
+    let (peers, restarts) = supervisor.close().await;
+    SessionReport { started, peers, restarts }
+}
+
+/// Both peers' part in getting connected once, with fresh agents.
+pub(crate) struct Attempt {
+    /// When each had all its candidates.
+    pub(crate) gathered: [Option<SimTime>; 2],
+    /// The ends of the pair, or why either peer has none.
+    pub(crate) outcome: Result<[Arc<dyn Channel>; 2], [Option<AgentError>; 2]>,
+}
+
+impl Attempt {
+    /// Gathers, swaps candidates and checks.
+    pub(crate) async fn make(
+        handle: &Handle,
+        config: &SessionConfig,
+        [a, b]: &[Arc<dyn IceAgent>; 2],
+    ) -> Self {
+        let (gathered_a, gathered_b) = tokio::join!(gather(handle, a), gather(handle, b));
+        let (gathered, [description_a, description_b]) = match (gathered_a, gathered_b) {
+            (Ok((at_a, description_a)), Ok((at_b, description_b))) => {
+                ([Some(at_a), Some(at_b)], [description_a, description_b])
             }
-            None
-        }
-    };
-    if let Some([description_a, description_b]) = descriptions {
+            (result_a, result_b) => {
+                let results = [result_a, result_b];
+                let gathered = results.each_ref().map(|result| Some(result.as_ref().ok()?.0));
+                return Self { gathered, outcome: Err(results.map(Result::err)) };
+            }
+        };
         let Discovery::Rendezvous { delay } = config.discovery;
         handle.sleep_until(handle.now() + delay).await;
         let swapped = handle.now();
         let [start_a, start_b] = config.start;
-        let (channel_a, channel_b) = tokio::join!(
-            connect(handle, a, Role::Controlling, description_b, swapped + start_a),
-            connect(handle, b, Role::Controlled, description_a, swapped + start_b),
+        let channels = tokio::join!(
+            check(handle, a, Role::Controlling, description_b, swapped + start_a),
+            check(handle, b, Role::Controlled, description_a, swapped + start_b),
         );
-        match (channel_a, channel_b) {
-            (Ok(channel_a), Ok(channel_b)) => {
-                let release = handle.now() + config.hold;
-                let (echo_a, echo_b) = tokio::join!(
-                    run_echo(handle, channel_a, config.tag, config.echo),
-                    run_echo(handle, channel_b, config.tag, config.echo),
-                );
-                handle.sleep_until(release).await;
-                for (peer, echo) in report.peers.iter_mut().zip([echo_a, echo_b]) {
-                    peer.echo = Some(echo.lock().unwrap_or_else(PoisonError::into_inner).clone());
-                }
-            }
-            (result_a, result_b) => {
-                report.peers[0].failure = result_a.err();
-                report.peers[1].failure = result_b.err();
-            }
-        }
+        let outcome = match channels {
+            (Ok(channel_a), Ok(channel_b)) => Ok([channel_a, channel_b]),
+            (result_a, result_b) => Err([result_a.err(), result_b.err()]),
+        };
+        Self { gathered, outcome }
     }
-    for (peer, agent) in report.peers.iter_mut().zip(&agents) {
-        peer.states = agent.state_changes();
-        peer.pair = agent.selected_pair();
-        peer.connected = peer
-            .states
-            .iter()
-            .find(|change| change.state == IceState::Connected)
-            .map(|change| change.at);
-    }
-    for agent in &agents {
-        agent.close().await;
-    }
-    report
 }
 
 async fn gather(
@@ -151,13 +166,13 @@ async fn gather(
     Ok((handle.now(), description))
 }
 
-async fn connect(
+async fn check(
     handle: &Handle,
     agent: &Arc<dyn IceAgent>,
     role: Role,
     remote: IceDescription,
     start: SimTime,
-) -> Result<Arc<dyn crate::agent::Channel>, AgentError> {
+) -> Result<Arc<dyn Channel>, AgentError> {
     handle.sleep_until(start).await;
     agent.connect(role, &remote).await
 }

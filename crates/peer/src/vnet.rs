@@ -22,7 +22,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use natbed_network::HostId;
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet};
-use natbed_runtime::{Handle, Inlet, ahead_of_time};
+use natbed_runtime::{Handle, Host, Inlet, ahead_of_time};
 use natbed_units::SimTime;
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -35,25 +35,84 @@ use webrtc_util::vnet::router::{Nic, Router, RouterConfig};
 #[error("the virtual network of a host could not be set up")]
 pub struct VnetError(#[from] webrtc_util::Error);
 
-/// A host of the network as `webrtc-util` code sees it.
+/// A host of the network as `webrtc-util` code sees it: one virtual network after the other, a new
+/// one whenever the host has got other addresses.
 pub struct VnetHost {
-    net: Arc<Net>,
-    router: Arc<Mutex<Router>>,
-    addresses: Vec<IpAddr>,
+    handle: Handle,
+    host: Host,
+    /// All of them, the one in use last; the others have sockets that nothing reaches any more.
+    vnets: Mutex<Vec<Arc<Vnet>>>,
 }
 
 impl VnetHost {
     /// Gives `host` a virtual network with the host's addresses; its sockets then send and receive
     /// through the run's network.
     ///
+    /// A host with addresses of both versions gets its IPv4 ones only: an agent on a virtual
+    /// network asks servers from the first address it has, whatever the server's version.
+    ///
     /// # Errors
     ///
     /// What `webrtc-util` reports when it is set up.
-    pub async fn new(
-        handle: &Handle,
-        host: HostId,
-        addresses: Vec<IpAddr>,
-    ) -> Result<Self, VnetError> {
+    pub async fn new(handle: &Handle, host: Host) -> Result<Self, VnetError> {
+        let (handle, vnets) = (handle.clone(), Mutex::default());
+        let vnet_host = Self { handle, host, vnets };
+        vnet_host.vnet().await?;
+        Ok(vnet_host)
+    }
+
+    /// Returns the network to give to an agent, with the addresses that the host has now.
+    ///
+    /// # Errors
+    ///
+    /// What `webrtc-util` reports when a new one is set up.
+    pub async fn net(&self) -> Result<Arc<Net>, VnetError> {
+        Ok(self.vnet().await?.net())
+    }
+
+    /// Returns the virtual network with the addresses that the host has now.
+    ///
+    /// # Errors
+    ///
+    /// What `webrtc-util` reports when a new one is set up.
+    pub(crate) async fn vnet(&self) -> Result<Arc<Vnet>, VnetError> {
+        let mut addresses = self.host.addresses();
+        if addresses.iter().any(IpAddr::is_ipv4) {
+            addresses.retain(IpAddr::is_ipv4);
+        }
+        let mut vnets = self.vnets.lock().await;
+        if let Some(current) = vnets.last().filter(|vnet| vnet.addresses == addresses) {
+            return Ok(Arc::clone(current));
+        }
+        let vnet = Arc::new(Vnet::new(&self.handle, self.host.id(), addresses).await?);
+        vnets.push(Arc::clone(&vnet));
+        Ok(vnet)
+    }
+
+    /// Stops the routers' tasks; sockets on the host send nothing from then on.
+    pub async fn close(&self) {
+        for vnet in self.vnets.lock().await.iter() {
+            // The error is that it was stopped before; the future only stops child routers.
+            drop(vnet.router.lock().await.stop());
+        }
+    }
+}
+
+impl fmt::Debug for VnetHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VnetHost").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// A virtual network of one host with the addresses of one time.
+pub(crate) struct Vnet {
+    net: Arc<Net>,
+    router: Arc<Mutex<Router>>,
+    addresses: Vec<IpAddr>,
+}
+
+impl Vnet {
+    async fn new(handle: &Handle, host: HostId, addresses: Vec<IpAddr>) -> Result<Self, VnetError> {
         let net = Arc::new(Net::new(Some(NetConfig::default())));
         let nic = net.get_nic()?;
         // The prefix length is never looked at: nothing here routes.
@@ -87,14 +146,12 @@ impl VnetHost {
     }
 
     /// Returns the network to give to an agent.
-    #[must_use]
-    pub fn net(&self) -> Arc<Net> {
+    pub(crate) fn net(&self) -> Arc<Net> {
         Arc::clone(&self.net)
     }
 
-    /// Returns the host's addresses.
-    #[must_use]
-    pub fn addresses(&self) -> &[IpAddr] {
+    /// Returns the addresses it was made with.
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
@@ -102,7 +159,7 @@ impl VnetHost {
     ///
     /// The virtual resolver splits at the first colon, so that an IPv6 literal would not be
     /// understood; such a server gets a name.
-    pub async fn server_name(&self, server: SocketAddr) -> String {
+    pub(crate) async fn server_name(&self, server: SocketAddr) -> String {
         match server.ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => {
@@ -113,18 +170,6 @@ impl VnetHost {
                 name
             }
         }
-    }
-
-    /// Stops the router's task; sockets on the host send nothing from then on.
-    pub async fn close(&self) {
-        // The error is that it was stopped before; the future only stops child routers.
-        drop(self.router.lock().await.stop());
-    }
-}
-
-impl fmt::Debug for VnetHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VnetHost").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 

@@ -17,8 +17,8 @@ use webrtc_ice::url::{ProtoType, SchemeType, Url};
 use webrtc_util::Conn;
 
 use crate::agent::{
-    AgentError, Candidate, CandidateKind, Channel, IceAgent, IceDescription, IceServers, IceState,
-    Role, SelectedPair, StateChange,
+    AgentError, AgentSource, Candidate, CandidateKind, Channel, IceAgent, IceDescription,
+    IceServers, IceState, Role, SelectedPair, StateChange,
 };
 use crate::vnet::VnetHost;
 
@@ -46,22 +46,23 @@ impl WebrtcAgent {
         host: &VnetHost,
         servers: &IceServers,
     ) -> Result<Self, AgentError> {
+        let vnet = host.vnet().await.map_err(|error| stack_error("be given a network", &error))?;
         let mut urls = Vec::new();
         for address in &servers.stun {
-            urls.push(url(SchemeType::Stun, host.server_name(*address).await, *address));
+            urls.push(url(SchemeType::Stun, vnet.server_name(*address).await, *address));
         }
         for server in &servers.turn {
             let mut turn =
-                url(SchemeType::Turn, host.server_name(server.address).await, server.address);
+                url(SchemeType::Turn, vnet.server_name(server.address).await, server.address);
             turn.username.clone_from(&server.user);
             turn.password.clone_from(&server.password);
             urls.push(turn);
         }
         let mut network_types = Vec::new();
-        if host.addresses().iter().any(IpAddr::is_ipv4) {
+        if vnet.addresses().iter().any(IpAddr::is_ipv4) {
             network_types.push(NetworkType::Udp4);
         }
-        if host.addresses().iter().any(IpAddr::is_ipv6) {
+        if vnet.addresses().iter().any(IpAddr::is_ipv6) {
             network_types.push(NetworkType::Udp6);
         }
         let agent = Agent::new(AgentConfig {
@@ -69,7 +70,7 @@ impl WebrtcAgent {
             network_types,
             // Queries would open a real socket.
             multicast_dns_mode: MulticastDnsMode::Disabled,
-            net: Some(host.net()),
+            net: Some(vnet.net()),
             ..AgentConfig::default()
         })
         .await
@@ -174,6 +175,16 @@ impl IceAgent for WebrtcAgent {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    async fn until(&self, states: &[IceState]) -> IceState {
+        let mut latest = self.latest.clone();
+        let state = latest.wait_for(|state| states.contains(state)).await.map(|state| *state);
+        match state {
+            Ok(state) => state,
+            // The agent, which tells its states, is gone: it enters no more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     fn selected_pair(&self) -> Option<SelectedPair> {
         let pair = self.agent.get_selected_candidate_pair()?;
         Some(SelectedPair {
@@ -186,6 +197,30 @@ impl IceAgent for WebrtcAgent {
         self.cancel.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The only error is that it was closed before, which is what is wanted.
         let _ = self.agent.close().await;
+    }
+}
+
+/// The agents of the `webrtc-ice` crate on one host, each with the addresses the host has by then.
+#[derive(Clone, Debug)]
+pub struct WebrtcAgents {
+    handle: Handle,
+    host: Arc<VnetHost>,
+    servers: IceServers,
+}
+
+impl WebrtcAgents {
+    /// Makes a source of agents on `host` that gather with `servers`.
+    #[must_use]
+    pub fn new(handle: &Handle, host: Arc<VnetHost>, servers: IceServers) -> Self {
+        Self { handle: handle.clone(), host, servers }
+    }
+}
+
+#[async_trait]
+impl AgentSource for WebrtcAgents {
+    async fn agent(&self) -> Result<Arc<dyn IceAgent>, AgentError> {
+        let agent = WebrtcAgent::new(&self.handle, &self.host, &self.servers).await?;
+        Ok(Arc::new(agent))
     }
 }
 

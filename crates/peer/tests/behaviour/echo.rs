@@ -24,7 +24,7 @@ fn round_trips_of_a_direct_path_are_twice_its_delays() {
         homes().run(async |site| site.start().await.session(LOAD, SimDuration::ZERO).await);
     for peer in report.peers {
         let echo = peer.echo.unwrap();
-        assert_eq!((echo.sent, echo.arrived, echo.lost()), (400, 400, 0));
+        assert_eq!((echo.sent.len(), echo.arrived(), echo.lost()), (400, 400, 0));
         assert_eq!(echo.round_trips, [one_way() * 2; 400]);
     }
     assert_eq!(watch.sighting().direct, 4 * 400, "probes and echoes of both sides");
@@ -46,11 +46,12 @@ fn what_a_cut_link_takes_is_lost() {
     let outward = LAN_HOP + UPLINK + CORE; // from the first peer's host to behind its uplink
     let inward = one_way() - LAN_HOP; // from the other peer's host to the first one's gateway
     let [a, b] = report.peers.map(|peer| peer.echo.unwrap());
-    assert_eq!((a.sent, b.sent), (LOAD.count, LOAD.count));
-    assert_eq!(a.arrived as usize, crossed(inward));
-    assert_eq!(b.arrived as usize, crossed(outward));
+    let count = LOAD.count as usize;
+    assert_eq!((a.sent.len(), b.sent.len()), (count, count));
+    assert_eq!(a.arrived(), crossed(inward));
+    assert_eq!(b.arrived(), crossed(outward));
     assert_eq!(a.round_trips.len(), crossed(one_way() + inward));
     assert_eq!(b.round_trips.len(), crossed(one_way() + outward));
     assert!(a.lost() > 200 && a.lost() < 300, "cut in mid-load: {}", a.lost());
-    assert_eq!(a.lost() as usize, LOAD.count as usize - a.round_trips.len());
+    assert_eq!(a.lost(), count - a.round_trips.len());
 }

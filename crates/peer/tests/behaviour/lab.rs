@@ -11,8 +11,9 @@ use natbed_network::{
 };
 use natbed_packet::{Body, Packet};
 use natbed_peer::{
-    Discovery, EchoConfig, IceAgent, IceDescription, IceServers, STUN_PORT, SessionConfig,
-    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgent, run_session,
+    AgentSource, Discovery, EchoConfig, IceAgent, IceDescription, IceServers, Restart, STUN_PORT,
+    SessionConfig, SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgent,
+    WebrtcAgents, run_session,
 };
 use natbed_runtime::{Handle, Host, Limits, World, WorldHandle, run_on_fresh_thread};
 use natbed_units::{Seed, SimDuration, SimTime};
@@ -167,9 +168,9 @@ impl Site {
         IceServers { stun: Vec::new(), turn: vec![access] }
     }
 
-    pub(crate) async fn vnet(&self, peer: usize) -> VnetHost {
-        let host = &self.peers[peer];
-        VnetHost::new(&self.handle, host.id(), host.addresses()).await.unwrap()
+    pub(crate) async fn vnet(&self, peer: usize) -> Arc<VnetHost> {
+        let host = self.peers[peer].clone();
+        Arc::new(VnetHost::new(&self.handle, host).await.unwrap())
     }
 
     /// Starts the server and gives the peers their networks.
@@ -185,7 +186,7 @@ impl Site {
 pub(crate) struct Stacks {
     pub(crate) site: Site,
     server: TurnServer,
-    vnets: [VnetHost; 2],
+    vnets: [Arc<VnetHost>; 2],
 }
 
 impl Stacks {
@@ -204,15 +205,30 @@ impl Stacks {
         echo: EchoConfig,
         hold: SimDuration,
     ) -> SessionReport {
+        self.restarting_session(servers, echo, hold, Restart::Never).await
+    }
+
+    pub(crate) async fn restarting_session(
+        &self,
+        servers: &IceServers,
+        echo: EchoConfig,
+        hold: SimDuration,
+        restart: Restart,
+    ) -> SessionReport {
         let agents = [self.agent(0, servers).await, self.agent(1, servers).await];
+        let sources = self.vnets.each_ref().map(|vnet| -> Arc<dyn AgentSource> {
+            let (handle, vnet) = (&self.site.handle, Arc::clone(vnet));
+            Arc::new(WebrtcAgents::new(handle, vnet, servers.clone()))
+        });
         let config = SessionConfig {
             tag: TAG,
             discovery: Discovery::Rendezvous { delay: SimDuration::from_millis(50) },
             start: [SimDuration::ZERO; 2],
             echo,
             hold,
+            restart,
         };
-        run_session(&self.site.handle, config, agents).await
+        run_session(&self.site.handle, config, agents, sources).await
     }
 
     /// Stops the server and the networks, and returns the clock.

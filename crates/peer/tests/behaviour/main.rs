@@ -6,6 +6,7 @@ mod consent;
 mod echo;
 mod ipv6;
 mod lab;
+mod restart;
 mod teardown;
 mod turn;
 mod vnet;

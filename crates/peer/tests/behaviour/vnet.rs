@@ -29,7 +29,7 @@ fn a_burst_into_an_unread_socket_fills_its_buffer_and_no_more() {
     let ((kept, answer), watch) = lab().run(async |site| {
         let sender = site.peers[0].bind_udp(0).unwrap();
         let vnet = site.vnet(1).await;
-        let socket = vnet.net().bind(b(PORT)).await.unwrap();
+        let socket = vnet.net().await.unwrap().bind(b(PORT)).await.unwrap();
         for number in 0..2_000_u16 {
             sender.send_to(&number.to_be_bytes(), b(PORT)).unwrap();
         }
@@ -58,7 +58,7 @@ fn a_closed_port_is_refused_with_port_unreachable() {
     let ((asker, from), watch) = lab().run(async |site| {
         let sender = site.peers[0].bind_udp(0).unwrap();
         let vnet = site.vnet(1).await;
-        let open = vnet.net().bind(b(PORT)).await.unwrap();
+        let open = vnet.net().await.unwrap().bind(b(PORT)).await.unwrap();
         sender.send_to(b"to the open port", b(PORT)).unwrap();
         sender.send_to(b"to a closed port", b(PORT + 1)).unwrap();
         site.handle.sleep(one_way() * 2).await;
