@@ -7,7 +7,8 @@ use natbed_nat::{FirewallConfig, Mapping, NatConfig};
 use natbed_network::observe::{Counters, PayloadTag, Sighting, Witness};
 use natbed_network::{
     Attachment, GatewayConfig, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits as NetworkLimits, LinkConfig, LinkId, Network, Observer, PipeConfig, Step,
+    LanId, Limits as NetworkLimits, LinkConfig, LinkId, Network, Observer, PipeConfig, RouterId,
+    Step,
 };
 use natbed_packet::{Body, Packet};
 use natbed_peer::{
@@ -70,6 +71,8 @@ pub(crate) struct Lab {
     peers: [HostId; 2],
     /// What leads from the first peer's site to the core.
     uplink: LinkId,
+    /// The gateway of the first peer's site, if it has one.
+    gateway: Option<RouterId>,
 }
 
 impl Lab {
@@ -77,25 +80,27 @@ impl Lab {
     pub(crate) fn two_homes(mappings: [Mapping; 2]) -> Self {
         let mut network = internet();
         let server = public_host(&mut network, "server", "198.51.100.1", None);
-        let mut uplinks = Vec::new();
+        let mut gateways = Vec::new();
         let peers = [0, 1].map(|n| {
             let mapping = mappings[n];
             let name = ["a", "b"][n];
-            let (lan, uplink) = home(&mut network, name, n + 1, mapping);
-            uplinks.push(uplink);
+            let (lan, gateway) = home(&mut network, name, n + 1, mapping);
+            gateways.push(gateway);
             lan_host(&mut network, name, lan, ["192.168.1.10", "192.168.2.20"][n])
         });
-        Self { network, server, peers, uplink: uplinks[0] }
+        let uplink = network.uplink(gateways[0]);
+        Self { network, server, peers, uplink, gateway: Some(gateways[0]) }
     }
 
     /// Peers behind the same NAT.
     pub(crate) fn one_lan() -> Self {
         let mut network = internet();
         let server = public_host(&mut network, "server", "198.51.100.1", None);
-        let (lan, uplink) = home(&mut network, "home", 1, Mapping::EndpointIndependent);
+        let (lan, gateway) = home(&mut network, "home", 1, Mapping::EndpointIndependent);
         let peers = [("a", "192.168.1.10"), ("b", "192.168.1.20")]
             .map(|(name, address)| lan_host(&mut network, name, lan, address));
-        Self { network, server, peers, uplink }
+        let uplink = network.uplink(gateway);
+        Self { network, server, peers, uplink, gateway: Some(gateway) }
     }
 
     /// Peers with public addresses and a firewall of their own.
@@ -105,7 +110,7 @@ impl Lab {
         let peers = [("a", a), ("b", b)]
             .map(|(name, address)| public_host(&mut network, name, address, firewall.cloned()));
         let uplink = network.host_links(peers[0]).next().unwrap();
-        Self { network, server, peers, uplink }
+        Self { network, server, peers, uplink, gateway: None }
     }
 
     /// Runs `script` on the network, on a thread of its own.
@@ -123,7 +128,7 @@ impl Lab {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let Self { mut network, server, peers, uplink } = self;
+        let Self { mut network, server, peers, uplink, gateway } = self;
         network.observer_mut().witness.watch(TAG, peers);
         let mut world = World::new(network, SEED, Limits::default());
         let site = Site {
@@ -132,6 +137,7 @@ impl Lab {
             server: world.host(server),
             peers: peers.map(|peer| world.host(peer)),
             uplink,
+            gateway,
         };
         let output = world.run_async(script(site)).unwrap().output.unwrap();
         (output, world.into_network().into_observer())
@@ -145,6 +151,7 @@ pub(crate) struct Site {
     pub(crate) server: Host,
     pub(crate) peers: [Host; 2],
     uplink: LinkId,
+    gateway: Option<RouterId>,
 }
 
 impl Site {
@@ -152,6 +159,12 @@ impl Site {
     pub(crate) fn set_uplink_down(&self, at: SimTime, is_down: bool) {
         let link = self.uplink;
         self.remote.at(at, move |world| world.network_mut().set_link_down(link, is_down));
+    }
+
+    /// Lets the first peer's NAT forget its mappings.
+    pub(crate) fn flush_nat(&self, at: SimTime) {
+        let gateway = self.gateway.unwrap();
+        self.remote.at(at, move |world| world.network_mut().flush_router(gateway));
     }
 
     pub(crate) fn server_address(&self) -> SocketAddr {
@@ -296,7 +309,7 @@ fn home(
     name: &str,
     number: usize,
     mapping: Mapping,
-) -> (LanId, LinkId) {
+) -> (LanId, RouterId) {
     let subnet = format!("192.168.{number}.0/24").parse().unwrap();
     let lan = network.add_lan(LanConfig { name: name.to_owned(), subnet, isolate: false });
     let gateway = GatewayConfig {
@@ -311,6 +324,5 @@ fn home(
         firewall: None,
         icmp_errors: true,
     };
-    let router = network.add_gateway(gateway).unwrap();
-    (lan, network.uplink(router))
+    (lan, network.add_gateway(gateway).unwrap())
 }
