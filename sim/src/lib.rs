@@ -3,8 +3,8 @@
 //! The way of the data, with no way back: a YAML file becomes a checked
 //! [`Document`](natbed_scenario::Document) ([`select`]), which consists of cases; a case with a
 //! seed becomes a network with hosts ([`world`]) and is run once ([`run`]); what was observed is
-//! held against the rule ([`oracle`]) and the expectation ([`verdict`]) and becomes a record
-//! ([`record`]), which the reports print ([`command`]).
+//! put in the order of events ([`timeline`]), held against the rule ([`oracle`]) and the expectation
+//! ([`verdict`]) and becomes a record ([`record`]), which the reports print ([`command`]).
 #![forbid(unsafe_code)]
 
 pub mod batch;
@@ -17,5 +17,6 @@ pub mod oracle;
 pub mod record;
 pub mod run;
 pub mod select;
+pub mod timeline;
 pub mod verdict;
 pub mod world;

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use natbed_nat::TranslatorConfig;
-use natbed_peer::{Candidate, SessionReport};
+use natbed_peer::{Candidate, RestartReport, SelectedPair, SessionReport};
 use natbed_report::{
-    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, PacketCounts, Path, PayloadCounts,
-    RunRecord, StateRecord, Verdict,
+    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, LostRecord, NoticedRecord, PacketCounts,
+    PairRecord, Path, PayloadCounts, ProfileRecord, RecoveredRecord, RestartRecord, RunRecord,
+    StateRecord, TimelineRecord, Verdict,
 };
-use natbed_scenario::{Case, Expect, ExpectedPath, Gateway, NatChoice, Scenario, Session};
+use natbed_scenario::{
+    Case, Expect, ExpectedPath, Gateway, NatChoice, ProfileRef, Scenario, Session,
+};
 use natbed_units::SimTime;
 use serde_json::{Value, json};
 
 use crate::oracle::{Oracle, predict};
 use crate::run::RunOutput;
+use crate::timeline::{Consequence, timeline};
 use crate::verdict::{Observed, claimed, judge, witnessed};
 
 /// Which run a record is of.
@@ -48,11 +52,20 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
         let report = output.sessions.get(index).and_then(Option::as_ref);
         let sighting = output.sightings.get(index).copied().unwrap_or_default();
         let echo = report.and_then(|report| echo_record(scenario, session, report));
+        let hosts = session.between.map(|host| output.hosts[host.0]);
+        let routes = output.routes.get(index).map_or(&[][..], Vec::as_slice);
+        let timeline =
+            report.map_or_else(Vec::new, |report| timeline(scenario, report, hosts, routes));
         let observed = Observed {
             report,
+            timeline: &timeline,
             witness: witnessed(sighting),
             agents: [0, 1].map(|peer| {
-                let pair = report?.peers[peer].pair?;
+                let report = report?;
+                let pair = report.peers[peer].pair?;
+                if report.has_begun_anew_after_its_load() {
+                    return None;
+                }
                 Some(claimed(scenario, session, peer, pair))
             }),
             load: echo.as_ref(),
@@ -72,6 +85,10 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             gather_ns: since_start(report.and_then(SessionReport::gathered)),
             connect_ns: since_start(report.and_then(SessionReport::connected)),
             states: report.map(|report| states(scenario, session, report)).unwrap_or_default(),
+            timeline: timeline.iter().map(|event| entry(scenario, session, event)).collect(),
+            restarts: report.map_or_else(Vec::new, |report| {
+                report.restarts.iter().map(|r| restart(scenario, session, r)).collect()
+            }),
             load: echo.map(LoadRecord::Echo),
             payload: PayloadCounts {
                 lan: sighting.lan,
@@ -120,6 +137,8 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         gather_ns: None,
         connect_ns: None,
         states: BTreeMap::new(),
+        timeline: Vec::new(),
+        restarts: Vec::new(),
         load: None,
         payload: PayloadCounts::default(),
         expect: session.expect.as_ref().map(expectation),
@@ -131,6 +150,7 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         tasks_left: 0,
         packets: PacketCounts::default(),
         nat: nats(&id.case.scenario),
+        profiles: id.case.scenario.profiles().into_iter().map(profile).collect(),
         repeat: id.repeat.to_owned(),
     }
 }
@@ -139,6 +159,49 @@ fn candidate(candidate: Candidate) -> CandidateRecord {
     CandidateRecord {
         candidate: candidate.kind.to_string(),
         address: candidate.address.to_string(),
+    }
+}
+
+fn pair(pair: SelectedPair) -> PairRecord {
+    PairRecord { local: candidate(pair.local), remote: candidate(pair.remote) }
+}
+
+fn profile(profile: &ProfileRef) -> ProfileRecord {
+    ProfileRecord { name: profile.name.clone(), status: profile.status.to_string() }
+}
+
+fn entry(scenario: &Scenario, session: &Session, event: &Consequence) -> TimelineRecord {
+    let name = |peer: usize| scenario.hosts[session.between[peer].0].name.clone();
+    TimelineRecord {
+        at_ns: event.at.as_nanos(),
+        event: event.event.clone(),
+        lost: event.lost.map(|(at, from)| LostRecord {
+            at_ns: at.as_nanos(),
+            from: name(from),
+            to: name(1 - from),
+        }),
+        noticed: event.noticed.map(|(at, peer, state)| NoticedRecord {
+            at_ns: at.as_nanos(),
+            host: name(peer),
+            state: state.to_string(),
+        }),
+        recovered: event.recovered.map(|(at, from, path)| RecoveredRecord {
+            at_ns: at.as_nanos(),
+            from: name(from),
+            to: name(1 - from),
+            path,
+        }),
+    }
+}
+
+fn restart(scenario: &Scenario, session: &Session, restart: &RestartReport) -> RestartRecord {
+    RestartRecord {
+        at_ns: restart.at.as_nanos(),
+        host: scenario.hosts[session.between[restart.peer].0].name.clone(),
+        state: restart.state.to_string(),
+        before: restart.before[0].map(pair),
+        connected_at_ns: restart.connected.map(SimTime::as_nanos),
+        after: restart.after[0].map(pair),
     }
 }
 
@@ -203,6 +266,8 @@ fn expectation(expect: &Expect) -> Value {
     put("loss", expect.loss.map(|limit| at_most(limit.at_most.to_string())));
     put("rtt_p50", expect.rtt_p50.map(|limit| at_most(limit.at_most.to_string())));
     put("rtt_p95", expect.rtt_p95.map(|limit| at_most(limit.at_most.to_string())));
+    put("noticed_within", expect.noticed_within.map(|limit| json!(limit.to_string())));
+    put("recover_within", expect.recover_within.map(|limit| json!(limit.to_string())));
     Value::Object(object)
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use natbed_network::HostId;
-use natbed_network::observe::{Capture, PayloadTag, Sighting};
+use natbed_network::observe::{Capture, PayloadTag, RouteChange, Sighting};
 use natbed_packet::pcapng::WriteError;
 use natbed_peer::{
     AgentSource, Discovery, EchoConfig, IceServers, Restart, STUN_PORT, SessionConfig,
@@ -35,6 +35,10 @@ pub struct RunOutput {
     pub sessions: Vec<Option<SessionReport>>,
     /// What the witness saw of each session.
     pub sightings: Vec<Sighting>,
+    /// Which way each session's payload went from when on.
+    pub routes: Vec<Vec<RouteChange>>,
+    /// The hosts of the network in the scenario's order.
+    pub hosts: Vec<HostId>,
     /// Why the run ended.
     pub end: RunEnd,
     /// When it ended.
@@ -93,6 +97,8 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     let sessions = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(RunOutput {
         sessions,
+        routes: tags.iter().map(|tag| witness.route_changes(*tag).to_vec()).collect(),
+        hosts,
         sightings: tags.iter().map(|tag| witness.sighting(*tag).unwrap_or_default()).collect(),
         end: finished.report.end,
         ended: finished.report.at,
@@ -265,6 +271,10 @@ fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {
         start: session.start,
         echo: EchoConfig { count, interval, size: usize::try_from(size.bytes()).unwrap_or(0) },
         hold: session.hold,
-        restart: Restart::Never,
+        restart: match session.restart {
+            scenario::Restart::Never => Restart::Never,
+            scenario::Restart::Disconnected => Restart::Disconnected,
+            scenario::Restart::Failed => Restart::Failed,
+        },
     }
 }

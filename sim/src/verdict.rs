@@ -9,18 +9,25 @@ use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
 use natbed_report::{EchoRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
 use natbed_scenario::{Attachment, Expect, ExpectedPath, Scenario, Session};
-use natbed_units::SimDuration;
+use natbed_units::{SimDuration, SimTime};
 
 use crate::oracle::Oracle;
+use crate::timeline::Consequence;
 
 /// The path that the payload was seen on last; `None` when no payload arrived.
 #[must_use]
 pub fn witnessed(sighting: Sighting) -> Option<Path> {
-    sighting.last.map(|route| match route {
+    sighting.last.map(path_of)
+}
+
+/// The path that a way of payload amounts to.
+#[must_use]
+pub const fn path_of(route: Route) -> Path {
+    match route {
         Route::Lan => Path::Lan,
         Route::Direct => Path::Direct,
         Route::Relay => Path::Relay,
-    })
+    }
 }
 
 /// The path that an agent's selected pair amounts to, by its addresses alone.
@@ -57,6 +64,8 @@ pub struct Observed<'a> {
     pub agents: [Option<Path>; 2],
     /// What came of the load.
     pub load: Option<&'a EchoRecord>,
+    /// What each event did to the session.
+    pub timeline: &'a [Consequence],
     /// Why and when the run ended, for the message when the session did not.
     pub end: (RunEnd, SimDuration),
 }
@@ -172,6 +181,7 @@ fn check_expectation(
         check_states(side, peer, expect, reasons);
     }
     check_load(observed.load, expect, reasons);
+    check_timeline(observed.timeline, expect, reasons);
 }
 
 fn failures(report: &SessionReport) -> String {
@@ -230,6 +240,41 @@ fn check_load(load: Option<&EchoRecord>, expect: &Expect, reasons: &mut Vec<Stri
                 reasons.push(format!("{name}: expected at most {limit}, measured {measured}"));
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// An event that interrupted the payload must be noticed and got over in time. One that did not
+/// passes, as long as there was payload to interrupt.
+fn check_timeline(timeline: &[Consequence], expect: &Expect, reasons: &mut Vec<String>) {
+    let limits =
+        [("noticed_within", expect.noticed_within), ("recover_within", expect.recover_within)];
+    for (name, limit) in limits {
+        let Some(limit) = limit else { continue };
+        let is_tried = |event: &Consequence| event.was_observed || event.noticed.is_some();
+        if !timeline.iter().any(is_tried) {
+            reasons.push(format!("{name}: no payload was sent after an event, so none was missed"));
+        }
+        for event in timeline {
+            let since = |at: SimTime| at.saturating_since(event.at);
+            let noticed = event.noticed.map(|(at, ..)| since(at));
+            let recovered = event.recovered.map(|(at, ..)| since(at));
+            let (took, what) = match name {
+                // Who is over it before it is due need not have noticed.
+                "noticed_within" if noticed.is_none() && recovered.is_some_and(|t| t <= limit) => {
+                    continue;
+                }
+                "noticed_within" => (noticed, "an agent to notice"),
+                _ => (recovered, "payload to arrive again"),
+            };
+            let is_concerned = event.lost.is_some() || took.is_some();
+            if is_concerned && took.is_none_or(|took| took > limit) {
+                let (at, event) = (event.at.since_start(), &event.event);
+                let took = took.map_or("never came".to_owned(), |took| format!("took {took}"));
+                reasons.push(format!(
+                    "{name}: expected {what} within {limit} after {event} at {at}, {took}"
+                ));
+            }
         }
     }
 }

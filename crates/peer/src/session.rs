@@ -81,6 +81,17 @@ impl SessionReport {
         let [a, b] = &self.peers;
         Some(a.connected?.max(b.connected?))
     }
+
+    /// Says whether the last fresh agents connected when everything had been sent already, so that
+    /// their pair says nothing about the way that the payload went.
+    #[must_use]
+    pub fn has_begun_anew_after_its_load(&self) -> bool {
+        let Some(connected) = self.restarts.last().and_then(|restart| restart.connected) else {
+            return false;
+        };
+        let echoes = self.peers.iter().filter_map(|peer| peer.echo.as_ref());
+        echoes.filter_map(|echo| echo.sent.last()).max().is_some_and(|last| *last < connected)
+    }
 }
 
 /// Runs a session between two agents and closes both.

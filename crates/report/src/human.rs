@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 
+use crate::profiles;
 use crate::table::{Align, Cell, Table};
 use crate::text::{
-    ALARM, BAD, Color, GOOD, HEADER, PLAIN, QUIET, clean, count, nanos, path_style, span,
+    ALARM, BAD, Color, GOOD, HEADER, PLAIN, QUIET, WARN, clean, count, nanos, path_style, span,
     verdict_style,
 };
+use crate::timeline;
 use crate::{
     Agreement, CandidateRecord, LoadRecord, Path, Report, RunRecord, Summary, Times, Verdict,
 };
@@ -19,18 +21,23 @@ const ROWS_MAX: usize = 40;
 /// Renders the report: a table of its runs, every failure in full, the summary line.
 ///
 /// With more than 40 records the table has a row for each scenario, and one
-/// for each record that did not pass.
+/// for each record that did not pass. What events did to a session stands below, a line each.
 #[must_use]
 pub fn render(report: &Report, color: Color) -> String {
     let mut out = String::new();
     if report.runs.len() <= ROWS_MAX {
         section(&mut out, &run_table(&report.runs, color));
+        section(&mut out, &timeline::render(&report.runs, color));
     } else {
         section(&mut out, &scenario_table(&report.runs, color));
         let not_passed = report.runs.iter().filter(|record| record.verdict != Verdict::Pass);
-        section(&mut out, &run_table(not_passed, color));
+        section(&mut out, &run_table(not_passed.clone(), color));
+        section(&mut out, &timeline::render(not_passed.take(ROWS_MAX), color));
     }
     section(&mut out, &failures(&report.runs, color));
+    if let Some(caution) = profiles::caution(&report.runs) {
+        out += &format!("{}\n", color.paint(WARN, &clean(&caution)));
+    }
     out.push_str(&summary_line(report, color));
     out
 }

@@ -20,17 +20,24 @@ pub mod human;
 pub mod json;
 mod load;
 pub mod markdown;
+mod profiles;
 mod record;
 mod report;
 mod stats;
 mod table;
 mod text;
+mod timeline;
 mod word;
 
 pub use case::Case;
 pub use load::{EchoDirection, EchoRecord, EchoSamples, EchoStats, LoadRecord};
-pub use record::{CandidateRecord, PacketCounts, PayloadCounts, RunRecord, StateRecord};
+pub use record::{
+    CandidateRecord, PacketCounts, PayloadCounts, ProfileRecord, RunRecord, StateRecord,
+};
 pub use report::{Agreement, Report, SCHEMA, Summary};
 pub use stats::{Times, nearest_rank};
 pub use text::{Color, compact_duration};
+pub use timeline::{
+    LostRecord, NoticedRecord, PairRecord, RecoveredRecord, RestartRecord, TimelineRecord,
+};
 pub use word::{Path, Prediction, Verdict};

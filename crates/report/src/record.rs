@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, LoadRecord, Path, Prediction, Verdict};
+use crate::{Case, LoadRecord, Path, Prediction, RestartRecord, TimelineRecord, Verdict};
 
 /// The outcome of one session in one run, and the verdict on it.
 ///
 /// Fields stand in the order of the machine-readable form, version
 /// [`SCHEMA`](crate::SCHEMA); absent values are `null` there, never left out.
-/// `trace_hash`, `events`, `virtual_ns`, `packets` and `nat` belong to the run
-/// and are the same for all of its sessions.
+/// `trace_hash`, `events`, `virtual_ns`, `packets`, `nat` and `profiles` belong
+/// to the run and are the same for all of its sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The scenario's name.
@@ -44,6 +44,12 @@ pub struct RunRecord {
     pub connect_ns: Option<u64>,
     /// The agent states of each host, by host name, in the order they were entered.
     pub states: BTreeMap<String, Vec<StateRecord>>,
+    /// What became of the session after each event of the scenario; empty if it has none.
+    #[serde(default)]
+    pub timeline: Vec<TimelineRecord>,
+    /// How often the hosts began anew with fresh agents, and what came of it.
+    #[serde(default)]
+    pub restarts: Vec<RestartRecord>,
     /// What the session's traffic met; `None` if it carried none.
     pub load: Option<LoadRecord>,
     /// Payload datagrams the witness saw arrive.
@@ -66,6 +72,9 @@ pub struct RunRecord {
     pub packets: PacketCounts,
     /// The properties that each gateway's NAT came down to, by gateway name.
     pub nat: BTreeMap<String, String>,
+    /// The profiles that its NATs and firewalls come from, in the order of the scenario.
+    #[serde(default)]
+    pub profiles: Vec<ProfileRecord>,
     /// The command line that repeats exactly this run.
     pub repeat: String,
 }
@@ -100,6 +109,24 @@ pub struct StateRecord {
     pub at_ns: u64,
     /// The state in the stack's own word, such as `connected`.
     pub state: String,
+}
+
+/// A profile of a NAT or a firewall, and how far it can be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProfileRecord {
+    /// Its name.
+    pub name: String,
+    /// Where its values come from: `read`, `measured`, `derived`, `secondary` or `unverified`.
+    pub status: String,
+}
+
+impl ProfileRecord {
+    /// Says whether its values come from the device or its makers: neither from memory nor from
+    /// texts that quote others.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        !matches!(&*self.status, "secondary" | "unverified")
+    }
 }
 
 /// Payload datagrams of a session that arrived, by the path they took.

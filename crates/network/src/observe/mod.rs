@@ -13,4 +13,4 @@ mod witness;
 pub use capture::Capture;
 pub use counters::Counters;
 pub use trace_hash::TraceHash;
-pub use witness::{PayloadTag, Route, Sighting, Witness};
+pub use witness::{PayloadTag, Route, RouteChange, Sighting, Witness};

@@ -54,10 +54,27 @@ pub struct Sighting {
     pub last: Option<Route>,
 }
 
+/// The way of payload toward one host, from this datagram on until the next change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteChange {
+    /// When the first datagram that had taken it arrived.
+    pub at: SimTime,
+    /// The host it arrived at.
+    pub to: HostId,
+    /// The way.
+    pub route: Route,
+}
+
+/// The most changes of the way that are kept of a session; those after them are not.
+const ROUTE_CHANGES_MAX: usize = 65_536;
+
 #[derive(Clone, Debug)]
 struct Watched {
     peers: [HostId; 2],
     sighting: Sighting,
+    /// The way of the last datagram to each peer.
+    last: [Option<Route>; 2],
+    changes: Vec<RouteChange>,
 }
 
 /// Decides for each session whether its payload went over the LAN, end to end, or through a relay.
@@ -73,7 +90,8 @@ pub struct Witness {
 impl Witness {
     /// Watches for the payload of the session `tag` between two hosts.
     pub fn watch(&mut self, tag: PayloadTag, peers: [HostId; 2]) {
-        let watched = Watched { peers, sighting: Sighting::default() };
+        let sighting = Sighting::default();
+        let watched = Watched { peers, sighting, last: [None; 2], changes: Vec::new() };
         self.sessions.insert(u64::from_be_bytes(tag.0), watched);
     }
 
@@ -81,6 +99,15 @@ impl Witness {
     #[must_use]
     pub fn sighting(&self, tag: PayloadTag) -> Option<Sighting> {
         self.sessions.get(&u64::from_be_bytes(tag.0)).map(|watched| watched.sighting)
+    }
+
+    /// Returns which way the payload of a session went from when on, the first datagram to each
+    /// host included, in order of time; empty if it is not watched.
+    ///
+    /// Of a session that keeps changing its way, only the first 65,536 changes.
+    #[must_use]
+    pub fn route_changes(&self, tag: PayloadTag) -> &[RouteChange] {
+        self.sessions.get(&u64::from_be_bytes(tag.0)).map_or(&[], |watched| &watched.changes)
     }
 }
 
@@ -92,9 +119,9 @@ impl Observer for Witness {
             turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
         let Some(tag) = payload.first_chunk::<8>() else { return };
         let Some(watched) = self.sessions.get_mut(&u64::from_be_bytes(*tag)) else { return };
-        let other = match watched.peers {
-            [a, b] if host == b => a,
-            [a, b] if host == a => b,
+        let (other, place) = match watched.peers {
+            [a, b] if host == b => (a, 1),
+            [a, b] if host == a => (b, 0),
             _ => return, // on its way through a relay
         };
         let sighting = &mut watched.sighting;
@@ -110,6 +137,11 @@ impl Observer for Witness {
         };
         sighting.first.get_or_insert(hop.at);
         sighting.last = Some(route);
+        if watched.last[place].replace(route) != Some(route)
+            && watched.changes.len() < ROUTE_CHANGES_MAX
+        {
+            watched.changes.push(RouteChange { at: hop.at, to: host, route });
+        }
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) fn full() -> RunRecord {
             ("alice".to_owned(), states(&[(0, "checking"), (1_290 * MS, "connected")])),
             ("bob".to_owned(), states(&[(500 * MS, "checking"), (1_294 * MS, "connected")])),
         ]),
+        timeline: Vec::new(),
+        restarts: Vec::new(),
         load: Some(LoadRecord::Echo(EchoRecord::evaluate(vec![
             echo("alice", "bob", 3, &[56 * MS, 40 * MS, 41 * MS]),
             echo("bob", "alice", 3, &[40 * MS, 44 * MS]),
@@ -54,6 +56,7 @@ pub(crate) fn full() -> RunRecord {
             dropped: BTreeMap::from([("nat-filtered".to_owned(), 3)]),
         },
         nat: BTreeMap::from([("bob-home".to_owned(), "eim apdf ports=preserve".to_owned())]),
+        profiles: Vec::new(),
         repeat: "natbed run scenarios/two-homes.yaml --filter bob --seed 7".to_owned(),
     }
 }
