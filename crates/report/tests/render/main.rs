@@ -5,3 +5,4 @@ mod grid;
 mod human;
 mod json;
 mod markdown;
+mod timeline;
