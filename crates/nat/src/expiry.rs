@@ -66,16 +66,16 @@ impl<T> ExpiringSlab<T> {
         self.slots.get(id.0 as usize)?.value.as_ref()
     }
 
-    /// Changes an entry, and moves its expiry, later or earlier, to what `change` returns.
+    /// Changes an entry, and moves its expiry, later or earlier, to what `change` makes of it.
     #[inline(always)]
     pub(crate) fn renew(
         &mut self,
         id: EntryId,
-        change: impl FnOnce(&mut T) -> Option<SimTime>,
+        change: impl FnOnce(&mut T, SimTime) -> Option<SimTime>,
     ) -> Option<&T> {
         let slot = self.slots.get_mut(id.0 as usize)?;
         let value = slot.value.as_mut()?;
-        if let Some(expires) = change(value) {
+        if let Some(expires) = change(value, slot.expires) {
             slot.expires = expires;
             if expires < slot.armed {
                 slot.armed = expires;
@@ -91,15 +91,16 @@ impl<T> ExpiringSlab<T> {
         self.wakeups.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Removes and returns one entry that has expired by `now`; call until `None`.
-    pub(crate) fn pop_expired(&mut self, now: SimTime) -> Option<(EntryId, T)> {
+    /// Removes and returns one entry that has expired by `now`, with the instant at which it did;
+    /// call until `None`. They come in the order of their expiry, however late the call.
+    pub(crate) fn pop_expired(&mut self, now: SimTime) -> Option<(SimTime, EntryId, T)> {
         while let Some(mut wakeup) = self.wakeups.peek_mut() {
             let Reverse((at, index)) = *wakeup;
             if at > now {
                 return None;
             }
             let slot = &mut self.slots[index as usize];
-            if slot.armed == at && slot.expires > now && slot.value.is_some() {
+            if slot.armed == at && slot.expires > at && slot.value.is_some() {
                 slot.armed = slot.expires;
                 *wakeup = Reverse((slot.expires, index));
                 continue;
@@ -109,10 +110,15 @@ impl<T> ExpiringSlab<T> {
                 && let Some(value) = slot.value.take()
             {
                 self.vacant.push(index);
-                return Some((EntryId(index), value));
+                return Some((at, EntryId(index), value));
             }
         }
         None
+    }
+
+    /// Returns all entries with their expiries, in no meaningful but a defined order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SimTime, &T)> {
+        self.slots.iter().filter_map(|slot| Some((slot.expires, slot.value.as_ref()?)))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -137,7 +143,7 @@ mod tests {
         let mut slab = ExpiringSlab::new(8);
         let id = slab.insert('a', at(10));
         assert_eq!(slab.pop_expired(at(9)), None);
-        assert_eq!(slab.pop_expired(at(10)), Some((id, 'a')));
+        assert_eq!(slab.pop_expired(at(10)), Some((at(10), id, 'a')));
         assert_eq!((slab.len(), slab.next_wakeup()), (0, None));
     }
 
@@ -146,13 +152,34 @@ mod tests {
         let mut slab = ExpiringSlab::new(8);
         let late = slab.insert("late", at(10));
         let early = slab.insert("early", at(100));
-        slab.renew(late, |_| Some(at(50)));
-        slab.renew(early, |_| Some(at(20)));
+        slab.renew(late, |_, _| Some(at(50)));
+        slab.renew(early, |_, _| Some(at(20)));
         assert_eq!(slab.pop_expired(at(19)), None);
-        assert_eq!(slab.pop_expired(at(20)), Some((early, "early")));
+        assert_eq!(slab.pop_expired(at(20)), Some((at(20), early, "early")));
         assert_eq!(slab.pop_expired(at(49)), None);
         assert_eq!(slab.next_wakeup(), Some(at(50)));
-        assert_eq!(slab.pop_expired(at(50)), Some((late, "late")));
+        assert_eq!(slab.pop_expired(at(50)), Some((at(50), late, "late")));
+    }
+
+    #[test]
+    fn a_late_call_finds_them_in_the_order_of_their_expiry() {
+        let mut slab = ExpiringSlab::new(8);
+        let long = slab.insert("long", at(10));
+        let short = slab.insert("short", at(20));
+        slab.renew(long, |_, was| Some(at(was.as_nanos() + 20)));
+        assert_eq!(slab.pop_expired(at(99)), Some((at(20), short, "short")));
+        assert_eq!(slab.pop_expired(at(99)), Some((at(30), long, "long")));
+        assert_eq!(slab.pop_expired(at(99)), None);
+    }
+
+    #[test]
+    fn entries_are_told_with_their_expiries() {
+        let mut slab = ExpiringSlab::new(8);
+        slab.insert('a', at(10));
+        let renewed = slab.insert('b', at(20));
+        slab.renew(renewed, |_, _| Some(at(30)));
+        slab.pop_expired(at(10));
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(at(30), &'b')]);
     }
 
     #[test]
@@ -161,8 +188,8 @@ mod tests {
         let id = slab.insert('a', at(10));
         for now in 1..1000 {
             assert_eq!(slab.pop_expired(at(now)), None);
-            slab.renew(id, |_| Some(at(now + 1)));
-            slab.renew(id, |_| Some(at(now + 10)));
+            slab.renew(id, |_, _| Some(at(now + 1)));
+            slab.renew(id, |_, _| Some(at(now + 10)));
             assert!(slab.wakeups.len() <= 11, "{} wake-ups for one entry", slab.wakeups.len());
         }
     }
@@ -171,12 +198,12 @@ mod tests {
     fn a_stale_wakeup_does_not_end_the_next_tenant_of_its_slot() {
         let mut slab = ExpiringSlab::new(1);
         let first = slab.insert("first", at(100));
-        slab.renew(first, |_| Some(at(20)));
-        assert_eq!(slab.pop_expired(at(20)), Some((first, "first")));
+        slab.renew(first, |_, _| Some(at(20)));
+        assert_eq!(slab.pop_expired(at(20)), Some((at(20), first, "first")));
         // The wake-up at 100 is still in the heap, and the slot is used again.
         let second = slab.insert("second", at(300));
         assert_eq!(first, second);
         assert_eq!(slab.pop_expired(at(299)), None);
-        assert_eq!(slab.pop_expired(at(300)), Some((second, "second")));
+        assert_eq!(slab.pop_expired(at(300)), Some((at(300), second, "second")));
     }
 }

@@ -24,10 +24,13 @@ mod direction;
 mod expiry;
 mod firewall;
 mod key;
+mod lifetime;
 mod nat;
 mod outcome;
 mod profile;
+mod siit;
 mod stateless;
+mod tcp;
 mod translator;
 mod validate;
 mod words;
@@ -38,13 +41,13 @@ pub use config::{
     PacketRate, Policy, Pooling, PortAllocation, PortBlocks, PortClasses, Rule, StatelessConfig,
     TranslatorConfig, UnsolicitedTcp, WanInput,
 };
-pub use firewall::Firewall;
+pub use firewall::{Firewall, FirewallConfigError};
 pub use nat::{MappingEnded, Nat, Outbound, Translation};
 /// The protocols that rules and forwards name, so that configurations need only this crate.
 pub use natbed_packet::Protocol;
 pub use outcome::{Composite, FilterScope, NatClass, direct_possible};
 pub use profile::{Behaviour, Note, Profile, ProfileStatus, profile, profiles};
-pub use stateless::Stateless;
+pub use stateless::{Stateless, StatelessConfigError};
 pub use translator::Translator;
 pub use validate::NatConfigError;
 pub use words::UnknownWord;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use natbed_packet::Protocol;
 use thiserror::Error;
 
-use crate::NatConfig;
+use crate::{NatConfig, StatelessConfigError};
 
 /// Why a NAT cannot be built from its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -90,6 +90,9 @@ pub enum NatConfigError {
         /// The external port of both.
         external_port: u16,
     },
+    /// The rules of a translator without state do not fit each other.
+    #[error(transparent)]
+    Stateless(#[from] StatelessConfigError),
 }
 
 impl NatConfig {

@@ -120,7 +120,7 @@ impl FlowTable {
         direction: Direction,
         id: EntryId,
     ) -> Option<&Flow> {
-        self.flows.renew(id, |flow| {
+        self.flows.renew(id, |flow, _| {
             let answers = direction != flow.opener;
             let refreshes = match direction {
                 Direction::Outbound => config.refresh_outbound,
@@ -157,7 +157,7 @@ impl FlowTable {
     /// Removes and returns one flow that has expired by `now`; call until `None`.
     #[inline]
     pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<Flow> {
-        let (id, flow) = self.flows.pop_expired(now)?;
+        let (_, id, flow) = self.flows.pop_expired(now)?;
         self.inbound.remove(&FlowKey::at_external(flow.protocol, flow.external, flow.remote));
         if let Some(inside) = flow.inside {
             let key = FlowKey::new(flow.protocol, inside.endpoint, flow.remote);

@@ -46,6 +46,7 @@ fn a_flow_lasts_as_long_as_its_protocol_says_since_its_last_packet() {
     let mut firewall = Firewall::new(stateful());
     firewall.outbound(START, &there()).unwrap();
     firewall.outbound(START, &tcp(ep(HOST), ep(FAR))).unwrap();
+    firewall.inbound(START, &tcp(ep(FAR), ep(HOST))).unwrap();
     firewall.outbound(START, &echo_request("198.51.100.7", "203.0.113.1", 7)).unwrap();
     assert_eq!(firewall.poll_timeout(), Some(START + secs(60)));
     let reply = echo_reply("203.0.113.1", "198.51.100.7", 7);

@@ -157,3 +157,12 @@ pub(crate) fn quoted(packet: &Packet) -> (IcmpErrorKind, Quoted) {
         other => panic!("not an error: {other:?}"),
     }
 }
+
+/// A TCP segment with these flags.
+pub(crate) fn segment(from: Endpoint, to: Endpoint, flags: TcpFlags) -> Packet {
+    let mut packet = tcp(from, to);
+    if let Body::Tcp(tcp) = &mut packet.body {
+        tcp.flags = flags;
+    }
+    packet
+}

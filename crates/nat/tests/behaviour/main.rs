@@ -4,6 +4,7 @@
 mod classes;
 mod configuration;
 mod firewall;
+mod firewall_limits;
 mod hairpin;
 mod lab;
 mod linux;
@@ -13,4 +14,6 @@ mod profiles;
 mod properties;
 mod rfc4787;
 mod rfc5508;
+mod rfc6092;
 mod state;
+mod stateless;
