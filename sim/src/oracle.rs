@@ -5,8 +5,8 @@
 //! the rule's preconditions do not hold. It never looks at what a run observed.
 
 use natbed_nat::{
-    Action, Composite, Filtering, FirewallConfig, Hairpin, Mapping, NatClass, Policy,
-    PortAllocation, Rule, WanInput,
+    Action, Composite, Filtering, FirewallConfig, Hairpin, Mapping, NatClass, NatConfig, Policy,
+    PortAllocation, PortBlocks, Rule, WanInput,
 };
 use natbed_packet::Protocol;
 use natbed_report::{Path, Prediction};
@@ -19,6 +19,9 @@ use natbed_units::SimDuration;
 const BRIDGED_SKEW: SimDuration = SimDuration::from_secs(1);
 /// Checks take a few seconds; a mapping must outlive them.
 const SHORTEST_MAPPING: SimDuration = SimDuration::from_secs(10);
+/// Flows, and ports, that a NAT surely has to have for each session of the scenario: a few sockets
+/// on two hosts, each toward every candidate of the peer.
+const ROOM: u32 = 32;
 /// How many boxes in a row the composition of two classes has been held against.
 const LAYERS_MAX: usize = 2;
 /// No box at all: nothing is rewritten, everything is let in.
@@ -147,6 +150,10 @@ impl<'a> Inquiry<'a> {
             if config.udp_timeout < SHORTEST_MAPPING {
                 return Err(Oracle::open("mappings may expire while checks run"));
             }
+            let sessions = u32::try_from(self.scenario.sessions.len()).unwrap_or(u32::MAX);
+            if room(config) < sessions.saturating_mul(ROOM) {
+                return Err(Oracle::open("a NAT may run out of flows or ports"));
+            }
         }
         Ok(())
     }
@@ -274,6 +281,19 @@ impl<'a> Inquiry<'a> {
             Err(Oracle::open("whether both peers reach the relay is outside of the rule"))
         }
     }
+}
+
+/// The flows or ports that one subscriber of a NAT finds room for at least.
+fn room(config: &NatConfig) -> u32 {
+    let block = config.port_blocks.map(|blocks| match blocks {
+        PortBlocks::Deterministic { compression, overflow, .. } => {
+            let blocks = u32::from(compression) + u32::from(overflow);
+            (65_536 - 1024) / blocks.max(1)
+        }
+        PortBlocks::Dynamic { size, max_blocks } => u32::from(size) * u32::from(max_blocks),
+    });
+    let limits = [config.max_flows_per_subscriber, config.max_ports_per_subscriber, block];
+    limits.into_iter().flatten().fold(config.max_flows, u32::min)
 }
 
 /// The class that a host and the gateways before it add up to, innermost first.

@@ -255,6 +255,15 @@ fn a_network_that_changes_is_left_open() {
 }
 
 #[test]
+fn a_nat_that_may_run_out_of_flows_is_left_open() {
+    let full = "{ profile: linux-masquerade, max_flows: 31 }";
+    assert_predicts(&homes(full, HOME_NAT, SERVERS, ""), Prediction::Open, "run out of flows");
+    let enough = "{ profile: linux-masquerade, max_flows: 32 }";
+    let enough = homes(enough, HOME_NAT, SERVERS, "");
+    assert_predicts(&enough, Prediction::Direct, "both mappings are endpoint-independent");
+}
+
+#[test]
 fn a_late_start_is_left_open_when_it_is_later_than_checks_are_known_to_bridge() {
     for (start, prediction) in [
         ("{ bob: 1s }", Prediction::Direct),
