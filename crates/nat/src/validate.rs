@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::{IpNet, Ipv6Net};
 use natbed_packet::Protocol;
+use natbed_units::SimDuration;
 use thiserror::Error;
 
-use crate::{NatConfig, StatelessConfigError};
+use crate::nat::subscribers_of;
+use crate::{Mapping, NatConfig, PortAllocation, PortBlocks, PortClasses, StatelessConfigError};
+
+/// The longest idle time that makes sense.
+const LONGEST: SimDuration = SimDuration::from_secs(100 * 24 * 3600);
 
 /// Why a NAT cannot be built from its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -17,9 +23,82 @@ pub enum NatConfigError {
         /// The name of the field.
         property: &'static str,
     },
+    /// No box keeps idle state for that long.
+    #[error("`{property}` is longer than 100 days")]
+    AbsurdTimeout {
+        /// The name of the field.
+        property: &'static str,
+    },
     /// A NAT without room for a single flow.
     #[error("`max_flows` is zero")]
     NoFlows,
+    /// A limit that lets nobody through.
+    #[error("`{property}` is zero")]
+    ZeroLimit {
+        /// The name of the field.
+        property: &'static str,
+    },
+    /// With strict ports an external port is the internal one, whatever else is asked.
+    #[error("`ports: strict` keeps every internal port, and `{property}` asks for other ones")]
+    StrictPorts {
+        /// The name of the field.
+        property: &'static str,
+    },
+    /// A port with several mappings has no end at which it could be held back.
+    #[error("`port_hold` cannot be kept with `ports: overload`, where mappings share a port")]
+    HoldWithOverload,
+    /// A block of ports is larger than what there is.
+    #[error("a block of {size} ports is larger than the 64512 ports from 1024 on")]
+    BlockTooLarge {
+        /// Its size.
+        size: u16,
+    },
+    /// Less than one port for each block.
+    #[error(
+        "64512 ports cannot be cut into {} blocks ({compression} subscribers and {overflow} \
+         overflow blocks for each external address)",
+        u32::from(*.compression) + u32::from(*.overflow)
+    )]
+    BlockTooSmall {
+        /// Subscribers for each external address.
+        compression: u16,
+        /// Overflow blocks of each external address.
+        overflow: u16,
+    },
+    /// There are more subscribers than blocks for them.
+    #[error(
+        "{network} has {subscribers} subscribers, and {externals} external addresses with \
+         {compression} each have room for {}",
+        *.externals as u128 * u128::from(*.compression)
+    )]
+    TooManySubscribers {
+        /// The inside network.
+        network: IpNet,
+        /// How many subscribers it has.
+        subscribers: u128,
+        /// How many external addresses there are.
+        externals: usize,
+        /// Subscribers for each of them.
+        compression: u16,
+    },
+    /// The inside network is not of the inside's IP version.
+    #[error("the subscribers {network} are not of the IP version of the inside")]
+    SubscribersVersion {
+        /// The inside network.
+        network: IpNet,
+    },
+    /// RFC 6052 has other lengths too; here the address stands in the last 32 bits.
+    #[error("the NAT64 prefix {prefix} is not a /96")]
+    Nat64Prefix {
+        /// The prefix.
+        prefix: Ipv6Net,
+    },
+    /// A NAT64 translates to IPv4.
+    #[error("a NAT64 has IPv4 external addresses, and {external} is none")]
+    Nat64External {
+        /// The first external address.
+        external: IpAddr,
+    },
     /// A NAT without an external address.
     #[error("there is no external address")]
     NoExternal,
@@ -67,10 +146,10 @@ pub enum NatConfigError {
         /// Its internal endpoint.
         internal: SocketAddr,
     },
-    /// The internal endpoint is of another IP version than the external address.
+    /// The internal endpoint is not of the inside's IP version.
     #[error(
-        "forward of {protocol} port {external_port}: {internal} and {external} are not of one \
-         IP version"
+        "forward of {protocol} port {external_port}: {internal} is not of the IP version of the \
+         inside"
     )]
     ForwardVersion {
         /// The protocol of the forward.
@@ -79,8 +158,6 @@ pub enum NatConfigError {
         external_port: u16,
         /// Its internal endpoint.
         internal: SocketAddr,
-        /// The NAT's external address.
-        external: IpAddr,
     },
     /// Two forwards claim one external port.
     #[error("{protocol} port {external_port} is forwarded twice")]
@@ -102,21 +179,120 @@ impl NatConfig {
     ///
     /// # Errors
     ///
-    /// The first contradiction found: timers, addresses, forwards in their order.
+    /// The first contradiction found: timers, limits, ports, addresses, blocks, forwards in their
+    /// order.
     pub fn validate(&self, externals: &[IpAddr]) -> Result<(), NatConfigError> {
-        let timeouts = [
+        self.validate_timers()?;
+        self.validate_limits()?;
+        self.validate_ports()?;
+        let external = validate_externals(externals)?;
+        if let Some(prefix) = self.nat64 {
+            if prefix.prefix_len() != 96 {
+                return Err(NatConfigError::Nat64Prefix { prefix });
+            }
+            if external.is_ipv6() {
+                return Err(NatConfigError::Nat64External { external });
+            }
+        }
+        let inside_is_v4 = external.is_ipv4() && self.nat64.is_none();
+        self.validate_blocks(externals.len(), inside_is_v4)?;
+        self.validate_forwards(inside_is_v4)
+    }
+
+    fn validate_timers(&self) -> Result<(), NatConfigError> {
+        let of_new_flows = [
             ("udp_timeout", self.udp_timeout),
             ("udp_stream_timeout", self.udp_stream_timeout),
+            ("udp_well_known_timeout", self.udp_well_known_timeout.unwrap_or(LONGEST)),
             ("tcp_timeout", self.tcp_timeout),
+            ("tcp_opening_timeout", self.tcp_opening_timeout),
             ("icmp_timeout", self.icmp_timeout),
         ];
-        if let Some((property, _)) = timeouts.into_iter().find(|(_, timeout)| timeout.is_zero()) {
+        let others = [
+            ("udp_stream_after", self.udp_stream_after),
+            ("tcp_closing_timeout", self.tcp_closing_timeout),
+            ("tcp_reset_timeout", self.tcp_reset_timeout),
+            ("port_hold", self.port_hold),
+        ];
+        if let Some((property, _)) = of_new_flows.iter().find(|(_, timeout)| timeout.is_zero()) {
             return Err(NatConfigError::ZeroTimeout { property });
         }
+        match of_new_flows.iter().chain(&others).find(|(_, timeout)| *timeout > LONGEST) {
+            Some((property, _)) => Err(NatConfigError::AbsurdTimeout { property }),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_limits(&self) -> Result<(), NatConfigError> {
         if self.max_flows == 0 {
             return Err(NatConfigError::NoFlows);
         }
-        let external = validate_externals(externals)?;
+        let limits = [
+            ("max_flows_per_subscriber", self.max_flows_per_subscriber),
+            ("max_ports_per_subscriber", self.max_ports_per_subscriber),
+        ];
+        match limits.into_iter().find(|(_, limit)| *limit == Some(0)) {
+            Some((property, _)) => Err(NatConfigError::ZeroLimit { property }),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_ports(&self) -> Result<(), NatConfigError> {
+        if self.ports == PortAllocation::PreserveWithOverload && !self.port_hold.is_zero() {
+            return Err(NatConfigError::HoldWithOverload);
+        }
+        let others = [
+            ("mapping", self.mapping != Mapping::EndpointIndependent),
+            ("tcp_mapping", self.mapping_of(Protocol::Tcp) != Mapping::EndpointIndependent),
+            ("port_classes", self.port_classes == PortClasses::Unprivileged),
+            ("port_blocks", self.port_blocks.is_some()),
+        ];
+        match others.into_iter().find(|(_, asks)| self.ports == PortAllocation::Strict && *asks) {
+            Some((property, _)) => Err(NatConfigError::StrictPorts { property }),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_blocks(&self, externals: usize, inside_is_v4: bool) -> Result<(), NatConfigError> {
+        match self.port_blocks {
+            None => Ok(()),
+            Some(PortBlocks::Dynamic { size: 0, .. }) => {
+                Err(NatConfigError::ZeroLimit { property: "size" })
+            }
+            Some(PortBlocks::Dynamic { max_blocks: 0, .. }) => {
+                Err(NatConfigError::ZeroLimit { property: "max_blocks" })
+            }
+            Some(PortBlocks::Dynamic { size: size @ 64513.., .. }) => {
+                Err(NatConfigError::BlockTooLarge { size })
+            }
+            Some(PortBlocks::Dynamic { .. }) => Ok(()),
+            Some(PortBlocks::Deterministic { compression: 0, .. }) => {
+                Err(NatConfigError::ZeroLimit { property: "compression" })
+            }
+            Some(blocks @ PortBlocks::Deterministic { compression, overflow, .. })
+                if blocks.size() == 0 =>
+            {
+                Err(NatConfigError::BlockTooSmall { compression, overflow })
+            }
+            Some(PortBlocks::Deterministic { subscribers: network, compression, .. }) => {
+                let subscribers = subscribers_of(network);
+                if network.addr().is_ipv4() != inside_is_v4 {
+                    Err(NatConfigError::SubscribersVersion { network })
+                } else if subscribers > externals as u128 * u128::from(compression) {
+                    Err(NatConfigError::TooManySubscribers {
+                        network,
+                        subscribers,
+                        externals,
+                        compression,
+                    })
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    fn validate_forwards(&self, inside_is_v4: bool) -> Result<(), NatConfigError> {
         let mut seen = BTreeSet::new();
         for forward in &self.forwards {
             let (protocol, external_port, internal) =
@@ -127,13 +303,8 @@ impl NatConfig {
             if external_port == 0 || internal.port() == 0 {
                 return Err(NatConfigError::ForwardPortZero { protocol, external_port, internal });
             }
-            if internal.is_ipv4() != external.is_ipv4() {
-                return Err(NatConfigError::ForwardVersion {
-                    protocol,
-                    external_port,
-                    internal,
-                    external,
-                });
+            if internal.is_ipv4() != inside_is_v4 {
+                return Err(NatConfigError::ForwardVersion { protocol, external_port, internal });
             }
             if !seen.insert((protocol, external_port)) {
                 return Err(NatConfigError::DuplicateForward { protocol, external_port });

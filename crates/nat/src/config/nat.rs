@@ -143,6 +143,26 @@ pub struct NatConfig {
     pub nat64: Option<Ipv6Net>,
 }
 
+impl NatConfig {
+    /// Returns the mapping behaviour for a protocol.
+    #[must_use]
+    pub const fn mapping_of(&self, protocol: Protocol) -> Mapping {
+        match (protocol, self.tcp_mapping) {
+            (Protocol::Tcp, Some(mapping)) => mapping,
+            _ => self.mapping,
+        }
+    }
+
+    /// Returns the filtering behaviour for a protocol.
+    #[must_use]
+    pub const fn filtering_of(&self, protocol: Protocol) -> Filtering {
+        match (protocol, self.tcp_filtering) {
+            (Protocol::Tcp, Some(filtering)) => filtering,
+            _ => self.filtering,
+        }
+    }
+}
+
 impl Default for NatConfig {
     /// What scenario properties start from: EIM, APDF, random ports, no hairpin, the timers of
     /// RFC 4787, 5382 and 5508, and one external address.

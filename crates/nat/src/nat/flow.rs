@@ -154,10 +154,11 @@ impl FlowTable {
         self.flows.next_wakeup()
     }
 
-    /// Removes and returns one flow that has expired by `now`; call until `None`.
+    /// Removes and returns one flow that has expired by `now`, and when it did, the earliest first;
+    /// call until `None`.
     #[inline]
-    pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<Flow> {
-        let (_, id, flow) = self.flows.pop_expired(now)?;
+    pub(super) fn pop_expired(&mut self, now: SimTime) -> Option<(SimTime, Flow)> {
+        let (at, id, flow) = self.flows.pop_expired(now)?;
         self.inbound.remove(&FlowKey::at_external(flow.protocol, flow.external, flow.remote));
         if let Some(inside) = flow.inside {
             let key = FlowKey::new(flow.protocol, inside.endpoint, flow.remote);
@@ -165,7 +166,7 @@ impl FlowTable {
                 self.outbound.remove(&key);
             }
         }
-        Some(flow)
+        Some((at, flow))
     }
 
     pub(super) fn clear(&mut self) {

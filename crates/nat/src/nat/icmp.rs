@@ -81,10 +81,10 @@ impl Nat {
             return Some(flow.external);
         }
         // Without inbound refresh a packet from outside leaves no flow: ask the filter again.
-        let key = MappingKey::new(self.config.mapping, protocol, internal, remote);
+        let key = MappingKey::new(self.config.mapping_of(protocol), protocol, internal, remote);
         let external =
             self.forwarded(protocol, internal).or_else(|| self.mappings.reusable(&key))?;
-        let taker = self.mappings.admitting(protocol, external, remote.ip).ok()?;
+        let taker = self.mappings.admitting(&self.config, protocol, external, remote).ok()?;
         (taker.key.internal == internal).then_some(external)
     }
 }

@@ -1,5 +1,7 @@
 //! The NAT: one engine for all mapping, filtering and port allocation behaviours.
 
+mod allocator;
+mod blocks;
 mod flow;
 mod hairpin;
 mod icmp;
@@ -15,11 +17,12 @@ use std::net::IpAddr;
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, IcmpErrorKind, Packet, Protocol};
 use natbed_units::{SimRng, SimTime};
 
+use self::allocator::{Allocator, Wanted};
+pub(crate) use self::blocks::subscribers_of;
 use self::flow::{Flow, FlowTable, Inside};
 use self::mapping::{MappingKey, MappingTable};
 pub(crate) use self::pool::External;
 use self::pool::Pool;
-use self::ports::PortAllocator;
 pub use self::translation::{MappingEnded, Outbound, Translation};
 use crate::direction::Direction;
 use crate::key::FlowKey;
@@ -41,7 +44,7 @@ pub struct Nat {
     rng: SimRng,
     flows: FlowTable,
     mappings: MappingTable,
-    ports: PortAllocator,
+    allocator: Allocator,
 }
 
 impl Nat {
@@ -71,8 +74,8 @@ impl Nat {
         let pool = Pool::new(externals);
         let mut nat = Self {
             flows: FlowTable::new(config.max_flows),
-            mappings: MappingTable::new(config.filtering),
-            ports: PortAllocator::new(&config, pool.len(), &mut rng),
+            mappings: MappingTable::new(),
+            allocator: Allocator::new(pool.len(), &mut rng),
             config,
             pool,
             rng,
@@ -200,13 +203,14 @@ impl Nat {
 
     #[inline(never)]
     fn expire(&mut self, now: SimTime) {
-        while let Some(flow) = self.flows.pop_expired(now) {
+        while let Some((at, flow)) = self.flows.pop_expired(now) {
             let Some(Inside { endpoint, mapping, serial }) = flow.inside else {
                 continue;
             };
-            let held = (flow.protocol, flow.external);
-            if self.mappings.detach(held, flow.remote.ip, mapping, serial) {
-                self.ports.release(flow.protocol, endpoint.ip, flow.external);
+            let Flow { protocol, external, remote, .. } = flow;
+            self.allocator.flow_ended(endpoint.ip);
+            if self.mappings.detach(&self.config, (protocol, external), remote, mapping, serial) {
+                self.allocator.release(at, &self.config, protocol, endpoint.ip, external);
             }
         }
     }
@@ -214,8 +218,8 @@ impl Nat {
     /// Forgets all state but the forwards, as a reboot or a flush of the tracking table does.
     pub fn flush(&mut self) {
         self.flows.clear();
-        self.mappings = MappingTable::new(self.config.filtering);
-        self.ports.reset(self.pool.len());
+        self.mappings = MappingTable::new();
+        self.allocator.reset(self.pool.len());
         self.set_up_forwards();
     }
 
@@ -277,7 +281,7 @@ impl Nat {
         for forward in &self.config.forwards {
             let (protocol, internal) = (forward.protocol, forward.internal.into());
             let external = External { address: 0, port: forward.external_port };
-            self.ports.take(protocol, forward.internal.ip(), external);
+            self.allocator.take(&self.config, protocol, forward.internal.ip(), external);
             self.mappings.add_forward(protocol, external, internal);
         }
     }
@@ -323,24 +327,49 @@ impl Nat {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Result<(External, bool), DropReason> {
-        if self.flows.is_full() {
-            return Err(DropReason::TableFull);
-        }
+        self.check_room(internal.ip)?;
         let flows = &self.flows;
         let taken = |external| flows.owns(protocol, external, remote);
         let forwarded = self.forwarded(protocol, internal).filter(|external| !taken(*external));
         let (key, external) = if let Some(external) = forwarded {
             (MappingKey::anywhere(protocol, internal), external)
         } else {
-            let key = MappingKey::new(self.config.mapping, protocol, internal, remote);
+            let key = MappingKey::new(self.config.mapping_of(protocol), protocol, internal, remote);
             let external = match self.mappings.reusable(&key).filter(|known| !taken(*known)) {
                 Some(known) => known,
-                None => self.ports.choose(&mut self.rng, protocol, internal, taken)?,
+                None => {
+                    let before = self.external_of_port_before(protocol, internal);
+                    let wanted = Wanted { protocol, internal, before };
+                    self.allocator.choose(now, &mut self.rng, &self.config, wanted, taken)?
+                }
             };
             (key, external)
         };
         let created = self.open(now, Direction::Outbound, key, external, remote, true);
         Ok((external, created))
+    }
+
+    /// Says whether there is room for one more flow of an internal address.
+    fn check_room(&self, internal: IpAddr) -> Result<(), DropReason> {
+        if self.flows.is_full() {
+            Err(DropReason::TableFull)
+        } else if !self.allocator.allows_flow(&self.config, internal) {
+            Err(DropReason::SubscriberLimit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the external endpoint that the even port before an odd one has, if contiguity
+    /// matters.
+    fn external_of_port_before(&self, protocol: Protocol, internal: Endpoint) -> Option<External> {
+        if !self.config.port_contiguity
+            || protocol == Protocol::Icmp
+            || internal.port.is_multiple_of(2)
+        {
+            return None;
+        }
+        self.mappings.newest(protocol, Endpoint::new(internal.ip, internal.port - 1))
     }
 
     /// Finds who inside takes a packet from outside, and makes its flow if it is a new one that the
@@ -368,15 +397,14 @@ impl Nat {
         external: External,
         remote: Endpoint,
     ) -> Result<Endpoint, DropReason> {
-        let mapping = self.mappings.admitting(protocol, external, remote.ip)?;
+        let mapping = self.mappings.admitting(&self.config, protocol, external, remote)?;
         let internal = mapping.key.internal;
         if self.config.refresh_inbound {
-            if self.flows.is_full() {
-                return Err(DropReason::TableFull);
-            }
+            self.check_room(internal.ip)?;
             // Answers leave through the mapping that the mapping behaviour gives them, which with
             // ADM and APDM need not be the one that the packet came in by.
-            let of_answers = MappingKey::new(self.config.mapping, protocol, internal, remote);
+            let of_answers =
+                MappingKey::new(self.config.mapping_of(protocol), protocol, internal, remote);
             let answers = mapping.forward || mapping.key == of_answers;
             self.open(now, Direction::Inbound, mapping.key, external, remote, answers);
         }
@@ -393,10 +421,11 @@ impl Nat {
         remote: Endpoint,
         answers: bool,
     ) -> bool {
-        let attached = self.mappings.attach(key, external, remote.ip);
+        let attached = self.mappings.attach(&self.config, key, external, remote);
         if attached.created {
-            self.ports.take(key.protocol, key.internal.ip, external);
+            self.allocator.take(&self.config, key.protocol, key.internal.ip, external);
         }
+        self.allocator.flow_opened(key.internal.ip);
         let inside =
             Inside { endpoint: key.internal, mapping: attached.mapping, serial: attached.serial };
         let flow = Flow {

@@ -52,7 +52,7 @@ fn impossible_forwards_are_refused() {
     let error = refusal(EXTERNAL, with_forwards(&[(Protocol::Udp, 8080, "[fd00::20]:80")]));
     assert_eq!(
         error.to_string(),
-        "forward of udp port 8080: [fd00::20]:80 and 198.18.0.1 are not of one IP version"
+        "forward of udp port 8080: [fd00::20]:80 is not of the IP version of the inside"
     );
     let twice = [(Protocol::Udp, 8080, host), (Protocol::Udp, 8080, "192.168.1.21:80")];
     let error = refusal(EXTERNAL, with_forwards(&twice));

@@ -29,6 +29,10 @@ fn any_config() -> impl Strategy<Value = NatConfig> {
         let (refresh_outbound, refresh_inbound, max_flows, forwards) = limits;
         let forwards =
             forwards.into_iter().zip(1..).filter(|((protocol, _), _)| *protocol != Protocol::Icmp);
+        let mapping = match ports {
+            PortAllocation::Strict => Mapping::EndpointIndependent,
+            _ => mapping,
+        };
         NatConfig {
             mapping,
             filtering,

@@ -3,7 +3,7 @@
 //! REQ-2 (pooling) is tested where pools are, REQ-4 (parity) is optional since RFC 7857 section 8,
 //! REQ-13 and REQ-14 are about fragments.
 
-use natbed_nat::{Filtering, Hairpin, NatConfig, PortAllocation};
+use natbed_nat::{Filtering, Hairpin, NatConfig, PortAllocation, PortClasses};
 use natbed_packet::{DropReason, Endpoint, IcmpErrorKind, Packet};
 use natbed_units::SimDuration;
 
@@ -42,12 +42,23 @@ fn req_4787_3_two_internal_endpoints_never_share_an_external_one() {
 #[test]
 fn req_4787_3a_the_port_class_is_kept() {
     use PortAllocation::{Preserve, PreserveWithOverload, Random};
+    use PortClasses::{Linux, Three, Two, Unprivileged};
+    let unprivileged = 1024..=65535;
     for ports in [Preserve, PreserveWithOverload, Random] {
-        let mut lab = Lab::new(NatConfig { ports, ..NatConfig::default() });
-        for host in 1..=20 {
-            for (internal, class) in [(80, 1..=511), (700, 512..=1023), (1024, 1024..=65535)] {
-                let port = lab.port(&format!("192.168.1.{host}:{internal}"), SERVER);
-                assert!(class.contains(&port), "{ports}: {internal} became {port}");
+        for (port_classes, low, middle) in [
+            (Two, 1..=1023, 1..=1023),
+            (Three, 1..=511, 512..=1023),
+            (Linux, 1..=511, 600..=1023),
+            (Unprivileged, unprivileged.clone(), unprivileged.clone()),
+        ] {
+            let mut lab = Lab::new(NatConfig { ports, port_classes, ..NatConfig::default() });
+            let classes =
+                [(511, low), (700, middle.clone()), (1023, middle), (1024, unprivileged.clone())];
+            for (internal, class) in classes {
+                for host in 1..=100 {
+                    let port = lab.port(&format!("192.168.1.{host}:{internal}"), SERVER);
+                    assert!(class.contains(&port), "{ports}, {port_classes}: {internal} -> {port}");
+                }
             }
         }
     }

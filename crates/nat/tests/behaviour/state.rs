@@ -1,6 +1,8 @@
 //! What the NAT keeps, for how long, and how much of it.
 
-use natbed_nat::{Filtering, Forward, Mapping, NatConfig, Outbound, PortAllocation, WanInput};
+use natbed_nat::{
+    Filtering, Forward, Mapping, NatConfig, Outbound, PortAllocation, PortClasses, WanInput,
+};
 use natbed_packet::{DropReason, Endpoint, Protocol};
 use natbed_units::SimTime;
 
@@ -176,8 +178,9 @@ fn a_full_table_refuses_new_flows_and_keeps_the_old() {
 #[test]
 fn exhausted_ports_refuse_new_mappings_and_keep_the_old() {
     // The class below 512 is small: 511 ports.
+    let port_classes = PortClasses::Three;
     for ports in [PortAllocation::Preserve, PortAllocation::Random] {
-        let mut lab = Lab::new(NatConfig { ports, ..NatConfig::default() });
+        let mut lab = Lab::new(NatConfig { ports, port_classes, ..NatConfig::default() });
         let hosts: Vec<_> = (0..511).map(|n| format!("10.0.{}.{}:100", n / 256, n % 256)).collect();
         let given: Vec<_> = hosts.iter().map(|host| lab.port(host, SERVER)).collect();
         let refused = lab.out("10.0.9.9:100", SERVER);
@@ -257,7 +260,8 @@ fn a_forwarded_port_is_never_given_away() {
     for ports in [PortAllocation::Preserve, PortAllocation::Sequential, PortAllocation::Random] {
         // All of the class below 512 but one port is forwarded.
         let forwards = (1..511).map(|port| forward(port, "192.168.1.20:80")).collect();
-        let mut lab = Lab::new(NatConfig { ports, forwards, ..NatConfig::default() });
+        let port_classes = PortClasses::Three;
+        let mut lab = Lab::new(NatConfig { ports, port_classes, forwards, ..NatConfig::default() });
         let port = lab.port("192.168.1.10:100", SERVER);
         if ports == PortAllocation::Sequential {
             assert!(port >= 1024);
