@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use natbed_scenario::SeedRange;
 
+use crate::conformance::requirements;
 use crate::exit::Exit;
 
 /// A deterministic simulator of NATs, firewalls and LANs in virtual time that hosts the real ICE
@@ -107,6 +109,8 @@ pub struct NatArgs {
 pub enum NatCommand {
     /// List the profiles, one a line.
     List(NatListArgs),
+    /// Check which requirements of the RFCs boxes meet, from their outside.
+    Conformance(NatConformanceArgs),
 }
 
 /// Arguments of `natbed nat list`.
@@ -115,6 +119,48 @@ pub struct NatListArgs {
     /// What goes to standard output.
     #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
     pub format: PlainFormat,
+}
+
+/// Arguments of `natbed nat conformance`.
+#[derive(Debug, Args)]
+pub struct NatConformanceArgs {
+    /// Profiles, as `natbed nat list` names them.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub names: Vec<String>,
+    /// Check every profile.
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// Check the requirements of this RFC only; may be given several times.
+    #[arg(long, value_name = "NUMBER", value_parser = rfc)]
+    pub rfc: Vec<u16>,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = ConformanceFormat::Human)]
+    pub format: ConformanceFormat,
+    /// End with exit code 100 if a MUST is violated.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+fn rfc(text: &str) -> Result<u16, String> {
+    let known: BTreeSet<u16> = requirements().map(|requirement| requirement.rfc).collect();
+    match text.parse() {
+        Ok(rfc) if known.contains(&rfc) => Ok(rfc),
+        _ => {
+            let known: Vec<_> = known.iter().map(u16::to_string).collect();
+            Err(format!("expected one of {}", known.join(", ")))
+        }
+    }
+}
+
+/// Form of the standard output of `natbed nat conformance`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConformanceFormat {
+    /// A list for people.
+    Human,
+    /// One JSON object, schema 1.
+    Json,
+    /// A table for each RFC, as Markdown.
+    Md,
 }
 
 /// Form of the standard output of `natbed run`.

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod bench;
 pub mod cli;
 pub mod command;
+pub mod conformance;
 pub mod exit;
 pub mod filter;
 pub mod oracle;

@@ -1,5 +1,6 @@
 //! `natbed nat`: what the boxes that have names are like.
 
+mod conformance;
 mod list;
 mod named;
 
@@ -18,6 +19,7 @@ use self::named::Named;
 /// is an output that could not be written.
 pub fn nat(command: &NatCommand) -> anyhow::Result<Exit> {
     match command {
+        NatCommand::Conformance(args) => conformance::conformance(args),
         NatCommand::List(args) => print(&list::render(&Named::shipped(), args.format)),
     }
 }
