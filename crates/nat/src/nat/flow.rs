@@ -1,7 +1,7 @@
 //! Flows: who talks to whom through which external port, each with its own idle timer.
 
-use natbed_packet::{Endpoint, Protocol};
-use natbed_units::{LookupMap, SimDuration, SimTime};
+use natbed_packet::{Endpoint, Packet, Protocol};
+use natbed_units::{LookupMap, SimTime};
 
 use super::External;
 use super::mapping::MappingId;
@@ -9,6 +9,7 @@ use crate::NatConfig;
 use crate::direction::Direction;
 use crate::expiry::{EntryId, ExpiringSlab};
 use crate::key::FlowKey;
+use crate::lifetime::{Lifetime, Timers};
 
 /// One conversation: (protocol, internal endpoint, external endpoint, remote endpoint).
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +19,7 @@ pub(super) struct Flow {
     pub(super) remote: Endpoint,
     /// Who is on this side; `None` if it is the box itself.
     pub(super) inside: Option<Inside>,
-    /// Which way the packet went that opened the flow.
-    pub(super) opener: Direction,
-    /// Whether a packet went the other way since.
-    pub(super) replied: bool,
-    pub(super) created: SimTime,
+    pub(super) lifetime: Lifetime,
 }
 
 /// The internal end of a flow.
@@ -39,6 +36,9 @@ pub(super) struct Inside {
 /// No two flows share (protocol, external endpoint, remote): a packet from outside has one taker.
 #[derive(Clone, Debug)]
 pub(super) struct FlowTable {
+    timers: Timers,
+    refresh_outbound: bool,
+    refresh_inbound: bool,
     flows: ExpiringSlab<Flow>,
     /// By internal endpoint and remote.
     outbound: LookupMap<FlowKey, EntryId>,
@@ -47,12 +47,20 @@ pub(super) struct FlowTable {
 }
 
 impl FlowTable {
-    pub(super) fn new(max_flows: u32) -> Self {
+    pub(super) fn new(config: &NatConfig) -> Self {
         Self {
-            flows: ExpiringSlab::new(max_flows),
+            timers: Timers::from(config),
+            refresh_outbound: config.refresh_outbound,
+            refresh_inbound: config.refresh_inbound,
+            flows: ExpiringSlab::new(config.max_flows),
             outbound: LookupMap::new(),
             inbound: LookupMap::new(),
         }
+    }
+
+    /// The life of a flow that `packet` opens now.
+    pub(super) fn lifetime(&self, now: SimTime, packet: &Packet, opener: Direction) -> Lifetime {
+        Lifetime::opened_by(packet, opener, now, &self.timers)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -93,11 +101,11 @@ impl FlowTable {
     pub(super) fn renew_outbound(
         &mut self,
         now: SimTime,
-        config: &NatConfig,
+        packet: &Packet,
         key: FlowKey,
     ) -> Option<&Flow> {
         let id = *self.outbound.get(&key)?;
-        self.renew(now, config, Direction::Outbound, id)
+        self.renew(now, packet, Direction::Outbound, id)
     }
 
     /// Finds the flow of a packet from outside and renews it.
@@ -105,41 +113,38 @@ impl FlowTable {
     pub(super) fn renew_inbound(
         &mut self,
         now: SimTime,
-        config: &NatConfig,
+        packet: &Packet,
         key: FlowKey,
     ) -> Option<&Flow> {
         let id = *self.inbound.get(&key)?;
-        self.renew(now, config, Direction::Inbound, id)
+        self.renew(now, packet, Direction::Inbound, id)
     }
 
     #[inline(always)]
     fn renew(
         &mut self,
         now: SimTime,
-        config: &NatConfig,
+        packet: &Packet,
         direction: Direction,
         id: EntryId,
     ) -> Option<&Flow> {
-        self.flows.renew(id, |flow, _| {
-            let answers = direction != flow.opener;
+        self.flows.renew(id, |flow, expires| {
             let refreshes = match direction {
-                Direction::Outbound => config.refresh_outbound,
-                Direction::Inbound => config.refresh_inbound || flow.inside.is_none(),
+                Direction::Outbound => self.refresh_outbound,
+                Direction::Inbound => self.refresh_inbound || flow.inside.is_none(),
             };
-            let expires = refreshes.then_some(now + timeout(config, flow, now, answers));
-            flow.replied |= answers;
-            expires
+            flow.lifetime.pass(packet, direction, now, &self.timers, (refreshes, expires))
         })
     }
 
     /// Adds a flow, which the caller has made sure neither clashes nor overfills the table.
     ///
     /// `answers` says whether what the internal endpoint sends to the remote belongs to it.
-    pub(super) fn insert(&mut self, now: SimTime, config: &NatConfig, flow: Flow, answers: bool) {
+    pub(super) fn insert(&mut self, flow: Flow, answers: bool) {
         let inbound = FlowKey::at_external(flow.protocol, flow.external, flow.remote);
         let outbound =
             flow.inside.map(|inside| FlowKey::new(flow.protocol, inside.endpoint, flow.remote));
-        let id = self.flows.insert(flow, now + timeout(config, &flow, now, false));
+        let id = self.flows.insert(flow, flow.lifetime.first_expiry(&self.timers));
         self.inbound.insert(inbound, id);
         if let Some(outbound) = outbound
             && answers
@@ -173,23 +178,5 @@ impl FlowTable {
         self.flows.clear();
         self.outbound.clear();
         self.inbound.clear();
-    }
-}
-
-/// The idle time that a packet passing now gives its flow; `answers` if it goes against the opener.
-#[inline(always)]
-fn timeout(config: &NatConfig, flow: &Flow, now: SimTime, answers: bool) -> SimDuration {
-    match flow.protocol {
-        Protocol::Tcp => config.tcp_timeout,
-        Protocol::Icmp => config.icmp_timeout,
-        Protocol::Udp => {
-            let stream_after = config.udp_stream_after;
-            let is_stream = if stream_after.is_zero() {
-                flow.replied || answers
-            } else {
-                flow.replied && now > flow.created + stream_after
-            };
-            if is_stream { config.udp_stream_timeout } else { config.udp_timeout }
-        }
     }
 }

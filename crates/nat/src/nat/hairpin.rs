@@ -29,11 +29,14 @@ impl Nat {
         if protocol == Protocol::Icmp {
             return Err(DropReason::NoMapping);
         }
-        let (external, created) = self.external_of(now, protocol, internal, target)?;
+        let (external, created) = self.external_of(now, packet, protocol, internal, target)?;
         let external = self.pool.endpoint(external);
-        let inside = self.internal_endpoint(now, protocol, target_external, external)?;
-        let after =
-            if self.config.hairpin == Hairpin::ExternalSource { external } else { internal };
+        let inside = self.internal_endpoint(now, packet, protocol, target_external, external)?;
+        let after = if self.config.hairpin == Hairpin::ExternalSource {
+            Endpoint::new(self.remote_inside(external.ip), external.port)
+        } else {
+            internal
+        };
         packet.set_source(after);
         packet.set_destination(inside);
         Ok(Translation { protocol, before: internal, after, created, hairpinned_to: Some(inside) })

@@ -4,19 +4,26 @@
 //! (RFC 4787 REQ-12, RFC 5508 REQ-6, RFC 7857 section 7.1). Who sent it does not matter
 //! (RFC 4787 REQ-12a).
 
-use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet, Protocol, Quoted};
+use std::net::IpAddr;
+
+use natbed_packet::{Body, DropReason, Endpoint, Icmp, IcmpErrorKind, Packet, Protocol, Quoted};
 
 use super::mapping::MappingKey;
 use super::{External, Nat, Outbound, Translation};
-use crate::Hairpin;
+use crate::{Hairpin, siit};
 
 impl Nat {
     /// Translates an error from outside about a packet that went out (RFC 5508 REQ-4).
     pub(super) fn inbound_error(&self, packet: &mut Packet) -> Result<Translation, DropReason> {
-        let quoted = quoted(packet)?;
+        let (kind, quoted) = error_of(packet)?;
         let before = quoted.source;
         let after = self.quoted_sender(quoted)?;
         quoted.source = after;
+        quoted.destination.ip = self.remote_inside(quoted.destination.ip);
+        if self.config.nat64.is_some() {
+            *kind = siit::error_to_v6(*kind);
+        }
+        packet.source = self.remote_inside(packet.source);
         packet.destination = after.ip;
         Ok(Translation {
             protocol: packet.protocol(),
@@ -28,36 +35,41 @@ impl Nat {
     }
 
     /// Translates an error from inside about a packet that came in (RFC 5508 REQ-5), and turns it
-    /// back inside if that packet had been hairpinned (REQ-7).
-    pub(super) fn outbound_error(&self, packet: &mut Packet) -> Result<Outbound, DropReason> {
-        let returns = self.pool.place(packet.destination).is_some();
+    /// back inside if that packet had been hairpinned (REQ-7). `destination` is what the outside
+    /// calls the error's destination.
+    pub(super) fn outbound_error(
+        &self,
+        packet: &mut Packet,
+        destination: IpAddr,
+    ) -> Result<Outbound, DropReason> {
+        let returns = self.pool.place(destination).is_some();
         if returns && self.config.hairpin == Hairpin::None {
             return Err(DropReason::NoHairpin);
         }
-        let quoted = quoted(packet)?;
-        let before = quoted.destination;
-        let external = self
-            .external_of_receiver(quoted.protocol, before, quoted.source)
-            .ok_or(DropReason::IcmpErrorUnknownFlow)?;
-        let mut rewritten = *quoted;
-        rewritten.destination = self.pool.endpoint(external);
-        let mut translation = Translation {
-            protocol: quoted.protocol,
-            before,
-            after: rewritten.destination,
-            created: false,
-            hairpinned_to: None,
-        };
+        let unknown = DropReason::IcmpErrorUnknownFlow;
+        let (kind, quoted) = error_of(packet)?;
+        let (protocol, before) = (quoted.protocol, quoted.destination);
+        let remote = Endpoint::new(
+            self.remote_outside(quoted.source.ip).ok_or(unknown)?,
+            quoted.source.port,
+        );
+        let external = self.external_of_receiver(protocol, before, remote).ok_or(unknown)?;
+        let after = self.pool.endpoint(external);
+        let outside = Quoted { protocol, source: remote, destination: after };
+        let mut translation =
+            Translation { protocol, before, after, created: false, hairpinned_to: None };
         if !returns {
-            *quoted = rewritten;
-            packet.source = rewritten.destination.ip;
+            *quoted = outside;
+            if self.config.nat64.is_some() {
+                *kind = siit::error_to_v4(*kind);
+            }
+            (packet.source, packet.destination) = (after.ip, destination);
             return Ok(Outbound::Forwarded(translation));
         }
-        let sender = self.quoted_sender(&rewritten)?;
-        rewritten.source = sender;
-        *quoted = rewritten;
-        packet.source = rewritten.destination.ip;
-        packet.destination = sender.ip;
+        let sender = self.quoted_sender(&outside)?;
+        let from = self.remote_inside(after.ip);
+        *quoted = Quoted { protocol, source: sender, destination: Endpoint::new(from, after.port) };
+        (packet.source, packet.destination) = (from, sender.ip);
         translation.hairpinned_to = Some(sender);
         Ok(Outbound::Hairpinned(translation))
     }
@@ -89,9 +101,9 @@ impl Nat {
     }
 }
 
-fn quoted(packet: &mut Packet) -> Result<&mut Quoted, DropReason> {
+fn error_of(packet: &mut Packet) -> Result<(&mut IcmpErrorKind, &mut Quoted), DropReason> {
     match &mut packet.body {
-        Body::Icmp(Icmp::Error { quoted, .. }) => Ok(quoted),
+        Body::Icmp(Icmp::Error { kind, quoted }) => Ok((kind, quoted)),
         _ => Err(DropReason::NotTranslatable),
     }
 }

@@ -12,6 +12,7 @@ mod subscribers;
 mod translation;
 mod wan_input;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, IcmpErrorKind, Packet, Protocol};
@@ -24,9 +25,14 @@ use self::mapping::{MappingKey, MappingTable};
 pub(crate) use self::pool::External;
 use self::pool::Pool;
 pub use self::translation::{MappingEnded, Outbound, Translation};
+use crate::answer::Answers;
 use crate::direction::Direction;
 use crate::key::FlowKey;
-use crate::{Answer, Exhausted, NatConfig, NatConfigError};
+use crate::lifetime::Lifetime;
+use crate::{Answer, Exhausted, NatConfig, NatConfigError, siit};
+
+/// The most ended mappings that wait to be told; the oldest go first.
+const MAX_ENDED: usize = 4096;
 
 /// A NAT with one or several external addresses (RFC 4787), sans-IO.
 ///
@@ -36,7 +42,8 @@ use crate::{Answer, Exhausted, NatConfig, NatConfigError};
 /// [`Nat::handle_timeout`] only serve to free memory in time: what has expired never translates,
 /// whether or not they were called.
 ///
-/// Inside and outside are of one IP version, that of the external addresses.
+/// Inside and outside are of one IP version, that of the external addresses, unless it is a NAT64:
+/// then the inside is IPv6 and the outside IPv4, and a packet changes its version on the way.
 #[derive(Clone, Debug)]
 pub struct Nat {
     config: NatConfig,
@@ -45,6 +52,8 @@ pub struct Nat {
     flows: FlowTable,
     mappings: MappingTable,
     allocator: Allocator,
+    answers: Answers,
+    ended: VecDeque<MappingEnded>,
 }
 
 impl Nat {
@@ -73,9 +82,11 @@ impl Nat {
         config.validate(&externals)?;
         let pool = Pool::new(externals);
         let mut nat = Self {
-            flows: FlowTable::new(config.max_flows),
+            flows: FlowTable::new(&config),
             mappings: MappingTable::new(),
             allocator: Allocator::new(pool.len(), &mut rng),
+            answers: Answers::default(),
+            ended: VecDeque::new(),
             config,
             pool,
             rng,
@@ -111,25 +122,34 @@ impl Nat {
     /// REQ-11), [`DropReason::NoHairpin`], [`DropReason::NoMapping`] or [`DropReason::Filtered`]
     /// when it goes to an external address of the NAT,
     /// [`DropReason::IcmpErrorUnknownFlow`], or [`DropReason::NotTranslatable`] for another IP
-    /// version and for echo replies that nobody asked for.
+    /// version, for a destination outside the NAT64 prefix or a source in it, and for echo replies
+    /// that nobody asked for.
     pub fn outbound(&mut self, now: SimTime, packet: &mut Packet) -> Result<Outbound, DropReason> {
         self.handle_timeout(now);
-        if !self.translates(packet) || matches!(packet.body, Body::Icmp(Icmp::EchoReply { .. })) {
+        let destination = self.remote_outside(packet.destination);
+        let Some(destination) = destination.filter(|_| self.is_inside(packet.source)) else {
+            return Err(DropReason::NotTranslatable);
+        };
+        if matches!(packet.body, Body::Icmp(Icmp::EchoReply { .. })) {
             return Err(DropReason::NotTranslatable);
         }
         let (Some(internal), Some(remote)) =
             (packet.source_endpoint(), packet.destination_endpoint())
         else {
-            return self.outbound_error(packet);
+            return self.outbound_error(packet, destination);
         };
+        let remote = Endpoint::new(destination, remote.port);
         if let Some(target) = self.pool.external(remote) {
             let hairpinned = self.hairpin(now, packet, internal, remote, target);
             return hairpinned.map(Outbound::Hairpinned);
         }
         let protocol = packet.protocol();
-        let (external, created) = self.external_of(now, protocol, internal, remote)?;
+        let (external, created) = self.external_of(now, packet, protocol, internal, remote)?;
         let after = self.pool.endpoint(external);
         packet.set_source(after);
+        if self.config.nat64.is_some() {
+            packet.destination = destination;
+        }
         Ok(Outbound::Forwarded(Translation {
             protocol,
             before: internal,
@@ -154,7 +174,8 @@ impl Nat {
         packet: &mut Packet,
     ) -> Result<Translation, DropReason> {
         self.handle_timeout(now);
-        if !self.translates(packet) {
+        let v4 = self.pool.first().is_ipv4();
+        if packet.source.is_ipv4() != v4 || packet.destination.is_ipv4() != v4 {
             return Err(DropReason::NotTranslatable);
         }
         let Some(address) = self.pool.place(packet.destination) else {
@@ -172,15 +193,18 @@ impl Nat {
         let taker = if is_query {
             Err(DropReason::NoMapping)
         } else {
-            self.internal_endpoint(now, protocol, external, remote)
+            self.internal_endpoint(now, packet, protocol, external, remote)
         };
         let after = match taker {
             Ok(internal) => internal,
             Err(reason) => {
-                return Err(self.wan_input(now, reason, protocol, external, remote));
+                return Err(self.wan_input(now, reason, packet, protocol, external, remote));
             }
         };
         packet.set_destination(after);
+        if self.config.nat64.is_some() {
+            packet.source = self.remote_inside(remote.ip);
+        }
         Ok(Translation { protocol, before: target, after, created: false, hairpinned_to: None })
     }
 
@@ -189,20 +213,25 @@ impl Nat {
     /// It may be earlier than the next expiry: timers that were renewed are armed again only when
     /// they come due. Any call that takes the time can change it.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        self.flows.next_wakeup()
+        match (self.flows.next_wakeup(), self.answers.next_wakeup()) {
+            (Some(flow), Some(answer)) => Some(flow.min(answer)),
+            (flow, answer) => flow.or(answer),
+        }
     }
 
     /// Ends what has expired; to call it early, late or twice does no harm.
     #[inline]
     pub fn handle_timeout(&mut self, now: SimTime) {
-        if self.flows.next_wakeup().is_some_and(|at| at <= now) {
+        if self.poll_timeout().is_some_and(|at| at <= now) {
             self.expire(now);
         }
     }
 
     #[inline(never)]
     fn expire(&mut self, now: SimTime) {
+        self.answers.handle_timeout(now);
         while let Some((at, flow)) = self.flows.pop_expired(now) {
             let Some(Inside { endpoint, mapping, serial }) = flow.inside else {
                 continue;
@@ -211,12 +240,20 @@ impl Nat {
             self.allocator.flow_ended(endpoint.ip);
             if self.mappings.detach(&self.config, (protocol, external), remote, mapping, serial) {
                 self.allocator.release(at, &self.config, protocol, endpoint.ip, external);
+                if self.ended.len() == MAX_ENDED {
+                    self.ended.pop_front();
+                }
+                let external = self.pool.endpoint(external);
+                self.ended.push_back(MappingEnded { at, protocol, internal: endpoint, external });
             }
         }
     }
 
     /// Forgets all state but the forwards, as a reboot or a flush of the tracking table does.
+    ///
+    /// The mappings that it forgets are not told by [`Nat::poll_ended`].
     pub fn flush(&mut self) {
+        self.answers = Answers::default();
         self.flows.clear();
         self.mappings = MappingTable::new();
         self.allocator.reset(self.pool.len());
@@ -237,15 +274,20 @@ impl Nat {
 
     /// Returns the next packet that the box sends of its own accord; ask after every call that
     /// takes the time.
+    ///
+    /// If nobody asks, the oldest of more than 1024 are forgotten.
     #[must_use]
     pub fn poll_answer(&mut self) -> Option<Answer> {
-        None
+        self.answers.poll()
     }
 
-    /// Returns the next mapping that has ended; ask after every call that takes the time.
+    /// Returns the next mapping whose last flow has expired, in the order in which they did; ask
+    /// after every call that takes the time.
+    ///
+    /// If nobody asks, the oldest of more than 4096 are forgotten.
     #[must_use]
     pub fn poll_ended(&mut self) -> Option<MappingEnded> {
-        None
+        self.ended.pop_front()
     }
 
     /// Returns the ICMP error that the box answers a drop for `reason` with, if it answers.
@@ -294,10 +336,29 @@ impl Nat {
         to_it.map(|forward| External { address: 0, port: forward.external_port })
     }
 
+    /// Says whether an address can be one of a host inside. A NAT64 takes none in its own prefix,
+    /// which would go around in circles (RFC 6146 section 3.5).
     #[inline]
-    fn translates(&self, packet: &Packet) -> bool {
-        let v4 = self.pool.first().is_ipv4();
-        packet.source.is_ipv4() == v4 && packet.destination.is_ipv4() == v4
+    fn is_inside(&self, ip: IpAddr) -> bool {
+        match self.config.nat64 {
+            None => ip.is_ipv4() == self.pool.first().is_ipv4(),
+            Some(prefix) => ip.is_ipv6() && siit::extract(prefix, ip).is_none(),
+        }
+    }
+
+    /// Returns what the outside calls an address that the inside sends to.
+    #[inline]
+    fn remote_outside(&self, ip: IpAddr) -> Option<IpAddr> {
+        match self.config.nat64 {
+            None => (ip.is_ipv4() == self.pool.first().is_ipv4()).then_some(ip),
+            Some(prefix) => siit::extract(prefix, ip),
+        }
+    }
+
+    /// Returns what the inside calls an address of the outside.
+    #[inline]
+    fn remote_inside(&self, ip: IpAddr) -> IpAddr {
+        self.config.nat64.map_or(ip, |prefix| siit::embed(prefix, ip))
     }
 
     /// Finds or makes the flow of a packet from inside; returns its external endpoint, and whether
@@ -308,21 +369,23 @@ impl Nat {
     fn external_of(
         &mut self,
         now: SimTime,
+        packet: &Packet,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
     ) -> Result<(External, bool), DropReason> {
         let key = FlowKey::new(protocol, internal, remote);
-        if let Some(flow) = self.flows.renew_outbound(now, &self.config, key) {
+        if let Some(flow) = self.flows.renew_outbound(now, packet, key) {
             return Ok((flow.external, false));
         }
-        self.open_outbound(now, protocol, internal, remote)
+        self.open_outbound(now, packet, protocol, internal, remote)
     }
 
     #[inline(never)]
     fn open_outbound(
         &mut self,
         now: SimTime,
+        packet: &Packet,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
@@ -345,7 +408,8 @@ impl Nat {
             };
             (key, external)
         };
-        let created = self.open(now, Direction::Outbound, key, external, remote, true);
+        let lifetime = self.flows.lifetime(now, packet, Direction::Outbound);
+        let created = self.open(lifetime, key, external, remote, true);
         Ok((external, created))
     }
 
@@ -378,21 +442,23 @@ impl Nat {
     fn internal_endpoint(
         &mut self,
         now: SimTime,
+        packet: &Packet,
         protocol: Protocol,
         external: External,
         remote: Endpoint,
     ) -> Result<Endpoint, DropReason> {
         let key = FlowKey::at_external(protocol, external, remote);
-        if let Some(flow) = self.flows.renew_inbound(now, &self.config, key) {
+        if let Some(flow) = self.flows.renew_inbound(now, packet, key) {
             return flow.inside.map(|inside| inside.endpoint).ok_or(DropReason::WanInputClosed);
         }
-        self.open_inbound(now, protocol, external, remote)
+        self.open_inbound(now, packet, protocol, external, remote)
     }
 
     #[inline(never)]
     fn open_inbound(
         &mut self,
         now: SimTime,
+        packet: &Packet,
         protocol: Protocol,
         external: External,
         remote: Endpoint,
@@ -406,7 +472,8 @@ impl Nat {
             let of_answers =
                 MappingKey::new(self.config.mapping_of(protocol), protocol, internal, remote);
             let answers = mapping.forward || mapping.key == of_answers;
-            self.open(now, Direction::Inbound, mapping.key, external, remote, answers);
+            let lifetime = self.flows.lifetime(now, packet, Direction::Inbound);
+            self.open(lifetime, mapping.key, external, remote, answers);
         }
         Ok(internal)
     }
@@ -414,8 +481,7 @@ impl Nat {
     /// Makes a flow; says whether its mapping is new.
     fn open(
         &mut self,
-        now: SimTime,
-        opener: Direction,
+        lifetime: Lifetime,
         key: MappingKey,
         external: External,
         remote: Endpoint,
@@ -428,16 +494,12 @@ impl Nat {
         self.allocator.flow_opened(key.internal.ip);
         let inside =
             Inside { endpoint: key.internal, mapping: attached.mapping, serial: attached.serial };
-        let flow = Flow {
-            protocol: key.protocol,
-            external,
-            remote,
-            inside: Some(inside),
-            opener,
-            replied: false,
-            created: now,
-        };
-        self.flows.insert(now, &self.config, flow, answers);
+        let flow =
+            Flow { protocol: key.protocol, external, remote, inside: Some(inside), lifetime };
+        self.flows.insert(flow, answers);
+        if key.protocol == Protocol::Tcp {
+            self.answers.release(remote, self.pool.endpoint(external));
+        }
         attached.created
     }
 }

@@ -40,6 +40,7 @@ fn req_4787_2_pairing_holds_for_all_protocols_and_as_long_as_there_is_a_mapping(
     let mut segment = tcp(ep(HOST), ep(SERVER));
     lab.send(&mut segment).unwrap();
     assert_eq!(segment.source, first);
+    lab.receive(&mut tcp(ep(SERVER), segment.source_endpoint().unwrap())).unwrap();
     // The UDP mapping ends, the TCP one does not.
     for _ in 0..20 {
         lab.wait(secs(310));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use natbed_nat::{
-    Action, Filtering, Firewall, FirewallConfig, Forward, Hairpin, Mapping, Nat, NatConfig,
-    Outbound, Policy, PortAllocation, WanInput,
+    Action, Answer, Filtering, Firewall, FirewallConfig, Forward, Hairpin, Mapping, MappingEnded,
+    Nat, NatConfig, Outbound, Policy, PortAllocation, UnsolicitedTcp, WanInput,
 };
 use natbed_packet::{Endpoint, IcmpErrorKind, Packet, Protocol};
 use natbed_units::{Seed, SimDuration, SimTime};
@@ -20,12 +20,12 @@ fn any_config() -> impl Strategy<Value = NatConfig> {
         select(Filtering::ALL),
         select(PortAllocation::ALL),
         select(Hairpin::ALL),
-        select(WanInput::ALL),
+        (select(WanInput::ALL), select(UnsolicitedTcp::ALL)),
     );
-    let timers = vec(1u64..20, 5);
+    let timers = vec(1u64..20, 9);
     let limits = (any::<bool>(), any::<bool>(), 1u32..40, vec((any_protocol(), any_host()), 0..3));
     (behaviour, timers, limits).prop_map(|(behaviour, timers, limits)| {
-        let (mapping, filtering, ports, hairpin, wan_input) = behaviour;
+        let (mapping, filtering, ports, hairpin, (wan_input, unsolicited_tcp)) = behaviour;
         let (refresh_outbound, refresh_inbound, max_flows, forwards) = limits;
         let forwards =
             forwards.into_iter().zip(1..).filter(|((protocol, _), _)| *protocol != Protocol::Icmp);
@@ -39,11 +39,16 @@ fn any_config() -> impl Strategy<Value = NatConfig> {
             ports,
             hairpin,
             wan_input,
+            unsolicited_tcp,
             udp_timeout: secs(timers[0]),
             udp_stream_timeout: secs(timers[1]),
             udp_stream_after: secs(timers[2] / 5),
             tcp_timeout: secs(timers[3]),
             icmp_timeout: secs(timers[4]),
+            udp_well_known_timeout: (timers[5] > 10).then_some(secs(timers[5])),
+            tcp_opening_timeout: secs(timers[6]),
+            tcp_closing_timeout: secs(timers[7]),
+            tcp_reset_timeout: secs(timers[8]),
             refresh_outbound,
             refresh_inbound,
             max_flows,
@@ -167,6 +172,16 @@ impl Run {
         }
     }
 
+    /// All that the NAT tells of its own accord if time goes on to `end`.
+    fn told_until(&mut self, end: SimTime) -> (Vec<Answer>, Vec<MappingEnded>) {
+        self.nat.handle_timeout(end);
+        let nat = &mut self.nat;
+        let answers = std::iter::from_fn(|| nat.poll_answer()).collect();
+        let ended = std::iter::from_fn(|| nat.poll_ended()).collect::<Vec<_>>();
+        assert!(ended.is_sorted_by_key(|ended| ended.at));
+        (answers, ended)
+    }
+
     /// Takes a step; returns the flow that a packet from inside used.
     fn step(&mut self, step: &Step) -> Option<(Protocol, u16, Endpoint, Endpoint)> {
         if self.punctual {
@@ -202,7 +217,11 @@ impl Run {
                     }
                 }
             }
-            Step::Flush => self.nat.flush(),
+            Step::Flush => {
+                // A flush does not know the time, and what it forgets is not told.
+                self.nat.handle_timeout(self.now);
+                self.nat.flush();
+            }
         }
         None
     }
@@ -290,7 +309,9 @@ proptest! {
             punctual.step(step);
             late.step(step);
         }
-        prop_assert_eq!(punctual.log, late.log);
+        prop_assert_eq!(&punctual.log, &late.log);
+        let end = punctual.now + secs(20);
+        prop_assert_eq!(punctual.told_until(end), late.told_until(end));
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn each_protocol_has_its_own_timer_and_ports() {
     let mut segment = tcp(ep(HOST), ep(SERVER));
     lab.send(&mut segment).unwrap();
     assert_eq!(segment.source_endpoint(), Some(Endpoint::new(ip(EXTERNAL), 5000)));
+    lab.receive(&mut tcp(ep(SERVER), Endpoint::new(ip(EXTERNAL), 5000))).unwrap();
     assert_eq!(lab.port(HOST, SERVER), 5000, "the same port of another protocol");
     lab.send(&mut echo_request("192.168.1.10", "203.0.113.1", 5000)).unwrap();
     let mut left = |at| {
