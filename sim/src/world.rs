@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::BufWriter;
 
+use natbed_nat::MappingEnded;
 use natbed_network::observe::{Capture, Counters, TraceHash, Witness};
 use natbed_network::{
     Attachment, GatewayConfig, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits, LinkConfig, LinkId, Network, Observer, PipeConfig, RouterId, TopologyError,
+    LanId, Limits, LinkConfig, LinkId, Network, Observer, PipeConfig, Roaming, RouterId,
+    TopologyError,
 };
 use natbed_runtime::World;
 use natbed_scenario as scenario;
@@ -33,6 +35,14 @@ impl Observer for Observers {
         self.counters.observe(hop);
         self.witness.observe(hop);
         self.capture.observe(hop);
+    }
+
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        self.capture.note(at, router, ended);
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        self.capture.moved(roaming);
     }
 }
 
@@ -110,7 +120,7 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
 }
 
 fn link(link: &scenario::Link) -> LinkConfig {
-    let pipe = |rate| PipeConfig { rate, delay: link.delay, queue: link.queue };
+    let pipe = |rate| PipeConfig { rate, delay: link.delay, queue: link.queue, mtu: None };
     LinkConfig { up: pipe(link.up), down: pipe(link.down) }
 }
 

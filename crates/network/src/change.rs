@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use natbed_nat::{Firewall, FirewallConfig};
+use natbed_packet::DropReason;
 use natbed_units::SimTime;
 
 use crate::config::{InterfaceConfig, TopologyError};
 use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
-use crate::observer::Observer;
+use crate::observer::{Observer, Roaming};
 use crate::topology::Interface;
 
 impl<O: Observer> Network<O> {
@@ -49,8 +50,10 @@ impl<O: Observer> Network<O> {
     /// Takes a gateway's power and gives it back in the same instant: all its state is gone.
     ///
     /// That is what [`Network::flush_router`] forgets and who has logged in at its captive portal.
-    /// For a reboot that takes time, see [`Network::set_router_off`].
-    pub fn reboot_router(&mut self, _now: SimTime, router: RouterId) {
+    /// Fragments that wait in it are lost as `router-off`. For a reboot that takes time, see
+    /// [`Network::set_router_off`].
+    pub fn reboot_router(&mut self, now: SimTime, router: RouterId) {
+        self.give_up_router_fragments(now, router, SimTime::MAX, DropReason::RouterOff);
         self.flush_router(router);
         let router = &mut self.routers[router.index()];
         router.firewall = router.firewall_config.clone().map(Firewall::new);
@@ -151,6 +154,9 @@ impl<O: Observer> Network<O> {
         let link = self.attach(&name, address, attachment, link, Place::Host(host))?;
         self.hosts[host.index()].interfaces[interface_index] =
             Interface { address, attachment, link };
+        let (near, far) = self.link_ends(link);
+        let ends = (&*near, &*far);
+        self.observer.moved(&Roaming { host, interface_index, address, link, ends });
         Ok(link)
     }
 }

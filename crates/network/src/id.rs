@@ -89,3 +89,13 @@ pub enum Place {
     /// At the Internet core, having come from the given link.
     Core(LinkId),
 }
+
+impl Place {
+    /// The gateway whose place it is.
+    pub(crate) const fn router(self) -> Option<RouterId> {
+        match self {
+            Self::RouterInside(id) | Self::RouterOutside(id) => Some(id),
+            Self::Host(_) | Self::Lan(..) | Self::Core(_) => None,
+        }
+    }
+}

@@ -25,7 +25,9 @@ mod id;
 mod network;
 pub mod observe;
 mod observer;
+mod path_mtu;
 mod pipe;
+mod reassembly;
 mod schedule;
 mod slab;
 mod topology;
@@ -36,5 +38,5 @@ pub use config::{
 };
 pub use id::{HostId, LanId, LinkId, PipeId, Place, RouterId};
 pub use network::{Delivery, Limits, Network};
-pub use observer::{Hop, Observer, Origin, Step};
+pub use observer::{Hop, Observer, Origin, Roaming, Step};
 pub use pipe::{LinkConfig, PipeConfig};

@@ -58,7 +58,7 @@ pub struct Network<O = ()> {
     pub(crate) hosts: Vec<Host>,
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) schedule: Schedule,
-    slab: Slab,
+    pub(crate) slab: Slab,
     deliveries: VecDeque<(HostId, Slot)>,
     packets_made: u64,
     events: u64,
@@ -68,6 +68,10 @@ pub struct Network<O = ()> {
 pub(crate) enum Next {
     Into(PipeId),
     Lost(DropReason),
+    /// Nowhere: it is longer than this, in bytes, and may not be cut.
+    TooBig(u32),
+    /// Nowhere yet: a fragment that waits for the others.
+    Held,
 }
 
 impl<O: Observer> Network<O> {
@@ -100,7 +104,7 @@ impl<O: Observer> Network<O> {
         let slot = self.make(packet, Origin::Host(host));
         self.observe(now, slot, Step::Sent);
         match self.leave_host(now, slot, host) {
-            Ok(Some(link)) => self.travel_into(now, slot, link.up(), Place::Host(host)),
+            Ok(Some(link)) => self.depart(now, slot, host, link),
             Ok(None) => self.hand_over(now, slot, host),
             Err(reason) => self.lose(now, slot, Place::Host(host), reason),
         }
@@ -120,9 +124,19 @@ impl<O: Observer> Network<O> {
 
     /// Gives back a delivery that its host could not take: no socket, or a full buffer.
     ///
-    /// Answers with the ICMP error that a real host sends for `reason`, if it sends one.
+    /// Answers with the ICMP error that a real host sends for `reason`, if it sends one. An echo
+    /// request without a taker is not lost: the host itself answers it.
     pub fn reject(&mut self, now: SimTime, delivery: Delivery, reason: DropReason) {
         let Delivery { host, packet, id, origin } = delivery;
+        let itself = &self.hosts[host.index()];
+        if reason == DropReason::NoTaker
+            && !itself.is_stopped
+            && itself.interfaces.iter().any(|i| i.address == packet.destination)
+            && let Some(reply) = Packet::echo_reply(&packet)
+        {
+            self.send(now, host, reply);
+            return;
+        }
         self.observer.observe(&Hop {
             at: now,
             packet: &packet,
@@ -164,6 +178,14 @@ impl<O: Observer> Network<O> {
                     self.schedule.finish(None);
                     self.expire_host(at, host);
                 }
+                Due::HostFragments(host) => {
+                    self.schedule.finish(None);
+                    self.give_up_host_fragments(at, host);
+                }
+                Due::RouterFragments(router) => {
+                    self.schedule.finish(None);
+                    self.give_up_router_fragments(at, router, at, DropReason::FragmentTimeout);
+                }
             }
         }
     }
@@ -204,7 +226,7 @@ impl<O: Observer> Network<O> {
     }
 
     /// Takes a new packet in, within the limit.
-    fn make(&mut self, packet: Packet, origin: Origin) -> Slot {
+    pub(crate) fn make(&mut self, packet: Packet, origin: Origin) -> Slot {
         self.packets_made += 1;
         self.slab.insert(InFlight {
             packet,
@@ -216,7 +238,7 @@ impl<O: Observer> Network<O> {
         })
     }
 
-    /// Sends an ICMP error out of one of the links of the node that made it, past its firewall.
+    /// Sends a packet out of one of the links of the node that made it, past its firewall.
     pub(crate) fn send_answer(
         &mut self,
         now: SimTime,
@@ -285,7 +307,7 @@ impl<O: Observer> Network<O> {
 
     /// Decides at a place; `None` when the packet's way has ended there.
     #[inline]
-    fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
+    pub(crate) fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
         let next = match place {
             Place::Host(host) => {
                 self.arrive_at_host(now, slot, host);
@@ -302,6 +324,11 @@ impl<O: Observer> Network<O> {
                 self.lose(now, slot, place, reason);
                 None
             }
+            Next::TooBig(mtu) => {
+                self.refuse_too_big(now, slot, place, mtu);
+                None
+            }
+            Next::Held => None,
         }
     }
 
@@ -315,6 +342,11 @@ impl<O: Observer> Network<O> {
             return true;
         }
         let flight = self.slab.get(slot);
+        if pipe.mtu != Pipe::NO_MTU && flight.packet.wire_len().bytes() > pipe.mtu.into() {
+            let mtu = pipe.mtu;
+            self.cut_or_refuse(now, slot, pipe_id, from, mtu);
+            return true;
+        }
         match pipe.enter(now, || flight.packet.wire_len()) {
             Err(reason) => {
                 self.lose(now, slot, from, reason);
@@ -381,8 +413,13 @@ impl<O: Observer> Network<O> {
         self.deliveries.push_back((host, slot));
     }
 
-    /// Drops a packet, and sends the ICMP error that the place sends for the reason.
+    /// Drops a packet, and sends what the place answers with for the reason.
     pub(crate) fn lose(&mut self, now: SimTime, slot: Slot, place: Place, reason: DropReason) {
+        if matches!(reason, DropReason::RouterClosed | DropReason::WanInputClosed)
+            && self.answer_ping(now, slot, place)
+        {
+            return;
+        }
         self.observe(now, slot, Step::Dropped(place, reason));
         let flight = self.slab.remove(slot);
         self.answer_drop(now, &flight.packet, place, reason);

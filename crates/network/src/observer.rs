@@ -1,18 +1,22 @@
 //! What the network reports of every packet, and to whom.
 
-use natbed_nat::Translation;
+use std::net::IpAddr;
+
+use natbed_nat::{MappingEnded, Translation};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::SimTime;
 
-use crate::id::{HostId, PipeId, Place, RouterId};
+use crate::id::{HostId, LinkId, PipeId, Place, RouterId};
 
 /// Who made a packet: what the network knows, whatever the source address says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// A host.
     Host(HostId),
-    /// A gateway, which makes ICMP errors of its own.
+    /// A gateway, which makes ICMP errors and answers of its own.
     Router(RouterId),
+    /// The Internet core, which only says that a packet is too big for a link out of it.
+    Core,
 }
 
 /// One step of one packet.
@@ -35,6 +39,11 @@ pub struct Hop<'a> {
 pub enum Step<'a> {
     /// Its origin sent it.
     Sent,
+    /// The network made it of the packet with that number: a further fragment, or a copy for a
+    /// further receiver. The first fragment or copy keeps the number.
+    Made(u64),
+    /// A fragment has become part of the packet with that number, which goes on whole.
+    Joined(u64),
     /// It went into a pipe.
     Entered(PipeId),
     /// It came out of a pipe.
@@ -45,8 +54,25 @@ pub enum Step<'a> {
     Dropped(Place, DropReason),
     /// It reached a host and was handed over.
     Delivered(HostId),
+    /// It reached the gateway that it was for: an echo request, which the gateway answers.
+    Taken(RouterId),
     /// The host it was delivered to had no taker for it after all: no socket, or a full buffer.
     Refused(HostId, DropReason),
+}
+
+/// A host's interface that has got another address and link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roaming<'a> {
+    /// The host.
+    pub host: HostId,
+    /// Which of its interfaces, from zero.
+    pub interface_index: usize,
+    /// The new address.
+    pub address: IpAddr,
+    /// The new link, which is the newest of the network.
+    pub link: LinkId,
+    /// What the link connects, by name: the host and what it moved to.
+    pub ends: (&'a str, &'a str),
 }
 
 /// Sees every step of every packet.
@@ -56,6 +82,18 @@ pub enum Step<'a> {
 pub trait Observer {
     /// Takes note of one step; called in the order of events.
     fn observe(&mut self, hop: &Hop<'_>);
+
+    /// Takes note of a mapping that ended in a gateway's NAT because its last flow expired.
+    ///
+    /// `at` is when the network learnt of it: at once, or with the next packet.
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        let _ = (at, router, ended);
+    }
+
+    /// Takes note of a host that roams.
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        let _ = roaming;
+    }
 }
 
 impl Observer for () {
@@ -69,6 +107,16 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.0.observe(hop);
         self.1.observe(hop);
     }
+
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        self.0.note(at, router, ended);
+        self.1.note(at, router, ended);
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        self.0.moved(roaming);
+        self.1.moved(roaming);
+    }
 }
 
 impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
@@ -77,6 +125,18 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
         self.0.observe(hop);
         self.1.observe(hop);
         self.2.observe(hop);
+    }
+
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        self.0.note(at, router, ended);
+        self.1.note(at, router, ended);
+        self.2.note(at, router, ended);
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        self.0.moved(roaming);
+        self.1.moved(roaming);
+        self.2.moved(roaming);
     }
 }
 
@@ -87,10 +147,30 @@ impl<T: Observer> Observer for Option<T> {
             observer.observe(hop);
         }
     }
+
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        if let Some(observer) = self {
+            observer.note(at, router, ended);
+        }
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        if let Some(observer) = self {
+            observer.moved(roaming);
+        }
+    }
 }
 
 impl<T: Observer + ?Sized> Observer for Box<T> {
     fn observe(&mut self, hop: &Hop<'_>) {
         (**self).observe(hop);
+    }
+
+    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
+        (**self).note(at, router, ended);
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        (**self).moved(roaming);
     }
 }

@@ -15,6 +15,13 @@ pub struct PipeConfig {
     pub delay: SimDuration,
     /// The most bytes that wait for the line, the packet being sent included; drop-tail.
     pub queue: ByteCount,
+    /// The longest packet it takes, IP header included; `None` takes all.
+    ///
+    /// The node that would send a longer one into it cuts it into fragments or drops it. A LAN is
+    /// no such node: toward its members it acts for its gateway with what came through that, and
+    /// loses the rest in silence. IPv4 needs 68 bytes (RFC 791), IPv6 1280 (RFC 8200 section 5):
+    /// with less some packets cannot be cut small enough.
+    pub mtu: Option<ByteCount>,
 }
 
 impl PipeConfig {
@@ -24,7 +31,7 @@ impl PipeConfig {
     /// Makes a pipe of unlimited rate.
     #[must_use]
     pub const fn with_delay(delay: SimDuration) -> Self {
-        Self { rate: None, delay, queue: ByteCount::new(256 * 1024) }
+        Self { rate: None, delay, queue: ByteCount::new(256 * 1024), mtu: None }
     }
 }
 
@@ -59,6 +66,8 @@ pub(crate) enum Entry {
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) to: Place,
+    /// In bytes; [`Pipe::NO_MTU`] is none.
+    pub(crate) mtu: u32,
     rate: Option<Rate>,
     delay: SimDuration,
     /// The queue limit in bit-nanoseconds, see [`Pipe::enter`].
@@ -75,9 +84,13 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
+    /// An MTU that no packet reaches.
+    pub(crate) const NO_MTU: u32 = u32::MAX;
+
     pub(crate) fn new(config: PipeConfig, to: Place) -> Self {
         Self {
             to,
+            mtu: mtu(config),
             rate: config.rate,
             delay: config.delay,
             queue: bit_nanos(config.queue),
@@ -133,6 +146,11 @@ impl Pipe {
     }
 }
 
+/// The MTU of a pipe in bytes, [`Pipe::NO_MTU`] if there is none.
+pub(crate) fn mtu(config: PipeConfig) -> u32 {
+    config.mtu.map_or(Pipe::NO_MTU, |mtu| u32::try_from(mtu.bytes()).unwrap_or(Pipe::NO_MTU))
+}
+
 /// Bits times nanoseconds in a second; beyond 2.3 GB it stays at the largest number.
 const fn bit_nanos(length: ByteCount) -> u64 {
     length.bytes().saturating_mul(8_000_000_000)
@@ -151,6 +169,7 @@ mod tests {
             rate: Some(Rate::from_bits_per_second(rate)),
             delay: SimDuration::from_millis(10),
             queue: ByteCount::new(queue),
+            mtu: None,
         };
         Pipe::new(config, Place::Host(HostId(0)))
     }

@@ -16,6 +16,10 @@ pub(crate) enum Due {
     Router(RouterId),
     /// State of a host's firewall expires.
     HostFirewall(HostId),
+    /// A host may have waited long enough for the other fragments of a packet.
+    HostFragments(HostId),
+    /// The same for a gateway.
+    RouterFragments(RouterId),
 }
 
 /// An event; a greater one comes earlier, because heaps give out the greatest.

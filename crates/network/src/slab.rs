@@ -69,6 +69,11 @@ impl Slab {
         flight.expect("a slot in a list or in hand is occupied")
     }
 
+    /// Lets two packets in hand change places.
+    pub(crate) fn swap(&mut self, a: Slot, b: Slot) {
+        self.slots.swap(a.0 as usize, b.0 as usize);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

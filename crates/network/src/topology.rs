@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::{Firewall, FirewallConfig, Translator};
-use natbed_packet::{DropReason, IcmpErrorKind};
+use natbed_nat::{Firewall, FirewallConfig, StatelessConfig, Translator};
+use natbed_packet::{DropReason, IcmpErrorKind, Packet};
 use natbed_units::{SimDuration, SimTime};
 use smallvec::SmallVec;
 
@@ -16,7 +16,9 @@ use crate::config::{
 use crate::id::{HostId, LanId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::observer::Observer;
-use crate::pipe::{LinkConfig, Pipe};
+use crate::path_mtu::PathMtus;
+use crate::pipe::{LinkConfig, Pipe, mtu};
+use crate::reassembly::Reassembler;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -56,6 +58,11 @@ pub(crate) struct Router {
     pub(crate) firewall_config: Option<FirewallConfig>,
     pub(crate) icmp_errors: bool,
     pub(crate) is_off: bool,
+    /// The longest packet from inside that fits the uplink as it is, in bytes.
+    pub(crate) outward_mtu: u32,
+    /// Whether it makes IPv6 packets of IPv4 ones and the other way.
+    pub(crate) changes_version: bool,
+    pub(crate) reassembler: Option<Box<Reassembler>>,
     /// The expiry that stands in the schedule.
     pub(crate) armed: Option<SimTime>,
 }
@@ -65,6 +72,17 @@ impl Router {
     #[inline]
     pub(crate) fn has_outside(&self, address: IpAddr) -> bool {
         address == self.outside || self.pool.contains(&address)
+    }
+
+    /// Says whether fragments must become whole before the gateway can judge or translate them.
+    #[inline]
+    pub(crate) const fn needs_wholes(&self) -> bool {
+        self.nat.is_some() || self.firewall.is_some()
+    }
+
+    /// Says whether the gateway may cut a packet, as it is inside or outside.
+    pub(crate) fn may_cut(&self, packet: &Packet) -> bool {
+        !packet.dont_fragment && (packet.source.is_ipv4() || self.changes_version)
     }
 
     /// Returns the ICMP error that the gateway answers a drop with, if it answers.
@@ -84,6 +102,8 @@ pub(crate) struct Host {
     pub(crate) interfaces: SmallVec<[Interface; 1]>,
     pub(crate) firewall: Option<Box<Firewall>>,
     pub(crate) is_stopped: bool,
+    pub(crate) path_mtus: Option<Box<PathMtus>>,
+    pub(crate) reassembler: Option<Box<Reassembler>>,
     /// The expiry that stands in the schedule.
     pub(crate) armed: Option<SimTime>,
 }
@@ -152,6 +172,7 @@ impl<O: Observer> Network<O> {
             Ok(nat) => nat,
             Err(source) => return Err(TopologyError::Nat { name, source }),
         };
+        let (outward_mtu, changes_version) = outward_mtu(nat.as_ref(), mtu(uplink.up));
         let inside_link = self.attach(
             &name,
             inside,
@@ -179,6 +200,9 @@ impl<O: Observer> Network<O> {
             firewall_config: firewall,
             icmp_errors,
             is_off: false,
+            outward_mtu,
+            changes_version,
+            reassembler: None,
             armed: None,
         });
         let served = &mut self.lans[lan.index()];
@@ -218,6 +242,8 @@ impl<O: Observer> Network<O> {
             interfaces,
             firewall: firewall.map(|config| Box::new(Firewall::new(config))),
             is_stopped: false,
+            path_mtus: None,
+            reassembler: None,
             armed: None,
         });
         Ok(id)
@@ -363,5 +389,20 @@ impl<O: Observer> Network<O> {
                 }
             }
         }
+    }
+}
+
+/// The longest packet that becomes no longer than the uplink's MTU, and whether its IP version
+/// changes: that adds or takes 20 bytes of header (RFC 7915).
+fn outward_mtu(translator: Option<&Translator>, mtu: u32) -> (u32, bool) {
+    match translator {
+        Some(Translator::Nat(nat)) if nat.config().nat64.is_some() => {
+            (mtu.saturating_add(20), true)
+        }
+        Some(Translator::Stateless(stateless)) => match stateless.config() {
+            StatelessConfig::Clat { .. } => (mtu.saturating_sub(20), true),
+            StatelessConfig::OneToOne { .. } | StatelessConfig::Nptv6 { .. } => (mtu, false),
+        },
+        _ => (mtu, false),
     }
 }

@@ -274,6 +274,34 @@ impl Packet {
         })
     }
 
+    /// Makes the answer to an echo request, as its receiver sends it; `None` to anything else, and
+    /// to one that was sent to many (RFC 1122 section 3.2.2.6).
+    #[must_use]
+    pub fn echo_reply(request: &Self) -> Option<Self> {
+        let Body::Icmp(Icmp::EchoRequest { identifier, sequence, payload }) = &request.body else {
+            return None;
+        };
+        let body = Body::Icmp(Icmp::EchoReply {
+            identifier: *identifier,
+            sequence: *sequence,
+            payload: payload.clone(),
+        });
+        (!request.is_to_many()).then(|| Self {
+            source: request.destination,
+            destination: request.source,
+            ttl: Self::DEFAULT_TTL,
+            dont_fragment: request.dont_fragment,
+            body,
+        })
+    }
+
+    /// Says whether the destination is a multicast group or the limited broadcast address.
+    #[inline]
+    #[must_use]
+    pub fn is_to_many(&self) -> bool {
+        self.destination.is_multicast() || self.destination == IpAddr::V4(Ipv4Addr::BROADCAST)
+    }
+
     /// Says whether source and destination are of one IP version.
     #[must_use]
     pub fn is_consistent(&self) -> bool {

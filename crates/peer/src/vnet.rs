@@ -131,7 +131,8 @@ impl Vnet {
                     chunk.destination_addr().into(),
                     Bytes::from(chunk.user_data()),
                 );
-                egress.send(host, packet);
+                // Ordinary sockets let their host cut what is too long.
+                egress.send(host, Packet { dont_fragment: false, ..packet });
                 false
             }))
             .await;

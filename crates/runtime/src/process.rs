@@ -33,6 +33,12 @@ pub trait Process: Any {
     #[must_use]
     fn poll_timeout(&self) -> Option<SimTime>;
 
+    /// Says whether what it sends may not be cut into fragments, as
+    /// [`UdpSocket::set_dont_fragment`](crate::UdpSocket::set_dont_fragment) does.
+    fn dont_fragment(&self) -> bool {
+        false
+    }
+
     /// Says whether it listens at `port`; if not, the datagram is refused as a closed port.
     fn accepts(&self, port: u16) -> bool {
         let _ = port;

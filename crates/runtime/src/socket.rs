@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -67,7 +68,8 @@ impl Host {
     /// or none is left.
     pub fn bind_udp_at(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         let (id, local) = self.shared.lock().sockets.bind(self.id, address.into())?;
-        Ok(UdpSocket { shared: self.shared.clone(), host: self.id, id, local })
+        let dont_fragment = AtomicBool::new(false);
+        Ok(UdpSocket { shared: self.shared.clone(), host: self.id, id, local, dont_fragment })
     }
 }
 
@@ -87,6 +89,7 @@ pub struct UdpSocket {
     host: HostId,
     id: SocketId,
     local: Endpoint,
+    dont_fragment: AtomicBool,
 }
 
 impl UdpSocket {
@@ -94,6 +97,14 @@ impl UdpSocket {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local.into()
+    }
+
+    /// Says whether what is sent may not be cut into fragments, by nobody on its way, as software
+    /// does that looks for the path MTU itself (`IP_MTU_DISCOVER`, `IPV6_DONTFRAG`).
+    ///
+    /// If not, as it is at first, the host and IPv4 routers cut what is too long for a link.
+    pub fn set_dont_fragment(&self, dont_fragment: bool) {
+        self.dont_fragment.store(dont_fragment, Ordering::Relaxed);
     }
 
     /// Sends a copy of `payload` to `target`, in this instant, and returns its length.
@@ -140,7 +151,10 @@ impl UdpSocket {
         if !state.sockets.is_open(self.id) {
             return Err(errno(libc::EBADF));
         }
-        let packet = Packet::udp(self.local, target.into(), payload);
+        let packet = Packet {
+            dont_fragment: self.dont_fragment.load(Ordering::Relaxed),
+            ..Packet::udp(self.local, target.into(), payload)
+        };
         if state.send(self.host, packet) { Ok(()) } else { Err(errno(libc::ENOBUFS)) }
     }
 

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use natbed_packet::{DropReason, Packet};
+use natbed_packet::{Body, DropReason, Icmp, IcmpErrorKind, Packet};
 use natbed_units::{ByteCount, SimTime};
 
 use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
-use crate::observer::{Observer, Origin};
+use crate::observer::Observer;
 use crate::schedule::Due;
 use crate::slab::Slot;
 
@@ -42,24 +42,61 @@ impl<O: Observer> Network<O> {
         Ok(Some(link))
     }
 
+    /// Sends a packet out of a link, cut to the path MTU if the host has learnt one.
+    pub(crate) fn depart(&mut self, now: SimTime, slot: Slot, id: HostId, link: LinkId) {
+        let (host, packet) = self.host_and_packet(id, slot);
+        let place = Place::Host(id);
+        // What may not be cut is sent all the same: its sender is looking for the path MTU.
+        if let Some(mtus) = &host.path_mtus
+            && !packet.dont_fragment
+            && let Some(mtu) = mtus.to(now, packet.destination)
+            && packet.wire_len().bytes() > mtu.into()
+        {
+            let mtu = mtu.min(self.pipes[link.up().index()].mtu);
+            self.cut_or_refuse(now, slot, link.up(), place, mtu);
+        } else {
+            self.travel_into(now, slot, link.up(), place);
+        }
+    }
+
     /// A packet has come out of one of the host's links.
     pub(crate) fn arrive_at_host(&mut self, now: SimTime, slot: Slot, id: HostId) {
-        let (host, packet) = self.host_and_packet(id, slot);
-        let mut taken = if host.is_stopped {
-            Err(DropReason::ServerStopped)
-        } else if host.interfaces.iter().any(|i| i.address == packet.destination) {
-            Ok(())
-        } else {
-            Err(DropReason::NoRoute) // hosts do not forward
-        };
-        if let (Ok(()), Some(firewall)) = (taken, &mut host.firewall) {
-            taken = firewall.inbound(now, packet);
-            self.arm_host(id);
-        }
-        match taken {
-            Ok(()) => self.hand_over(now, slot, id),
+        match self.take_in(now, slot, id) {
+            Ok(true) => self.hand_over(now, slot, id),
+            Ok(false) => {}
             Err(reason) => self.lose(now, slot, Place::Host(id), reason),
         }
+    }
+
+    /// Decides whether a host takes a packet; `false` for a fragment that waits for the others.
+    fn take_in(&mut self, now: SimTime, slot: Slot, id: HostId) -> Result<bool, DropReason> {
+        let (host, packet) = self.host_and_packet(id, slot);
+        if host.is_stopped {
+            return Err(DropReason::ServerStopped);
+        }
+        if !host.interfaces.iter().any(|i| i.address == packet.destination) {
+            return Err(DropReason::NoRoute); // hosts do not forward
+        }
+        if let Body::Fragment(_) = &packet.body
+            && !self.gather(now, slot, Place::Host(id))?
+        {
+            return Ok(false);
+        }
+        let (host, packet) = self.host_and_packet(id, slot);
+        if let Some(firewall) = &mut host.firewall {
+            let allowed = firewall.inbound(now, packet);
+            self.arm_host(id);
+            allowed?;
+        }
+        let (host, packet) = self.host_and_packet(id, slot);
+        if let Body::Icmp(Icmp::Error { kind: IcmpErrorKind::TooBig { mtu }, quoted }) =
+            &packet.body
+            && quoted.source.ip == packet.destination
+        {
+            let mtus = host.path_mtus.get_or_insert_default();
+            mtus.learn(now, quoted.destination.ip, *mtu);
+        }
+        Ok(true)
     }
 
     pub(crate) fn expire_host(&mut self, now: SimTime, id: HostId) {
@@ -81,44 +118,6 @@ impl<O: Observer> Network<O> {
             host.armed = Some(next);
             let sequence = self.schedule.next_sequence();
             self.schedule.push(next, sequence, Due::HostFirewall(id));
-        }
-    }
-
-    /// Sends the ICMP error that a real node at `place` answers a drop with, if it does.
-    ///
-    /// A host answers what was addressed to it, a gateway what it could not pass on; both only
-    /// when a packet came to them, never about their own packets.
-    pub(crate) fn answer_drop(
-        &mut self,
-        now: SimTime,
-        packet: &Packet,
-        place: Place,
-        reason: DropReason,
-    ) {
-        let (origin, from, link) = match place {
-            Place::Host(id) => {
-                let interfaces = &self.hosts[id.index()].interfaces;
-                match interfaces.iter().find(|i| i.address == packet.destination) {
-                    Some(interface) => (Origin::Host(id), interface.address, interface.link),
-                    None => return,
-                }
-            }
-            Place::RouterInside(id) => {
-                let router = &self.routers[id.index()];
-                (Origin::Router(id), router.inside, router.inside_link)
-            }
-            Place::RouterOutside(id) => {
-                let router = &self.routers[id.index()];
-                (Origin::Router(id), router.outside, router.outside_link)
-            }
-            Place::Lan(..) | Place::Core(_) => return,
-        };
-        let kind = match origin {
-            Origin::Host(_) => reason.icmp_error(),
-            Origin::Router(id) => self.routers[id.index()].icmp_error(reason),
-        };
-        if let Some(error) = kind.and_then(|kind| Packet::icmp_error(from, kind, packet)) {
-            self.send_answer(now, origin, place, link, error);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Gateways: firewall, NAT and hop count, outward and inward.
 
 use natbed_nat::{Firewall, Outbound, Translator};
-use natbed_packet::DropReason;
+use natbed_packet::{Body, DropReason};
 use natbed_units::SimTime;
 
-use crate::id::RouterId;
+use crate::id::{Place, RouterId};
 use crate::network::{Network, Next};
 use crate::observer::{Observer, Step};
+use crate::pipe::Pipe;
 use crate::schedule::Due;
 use crate::slab::Slot;
 
@@ -20,6 +21,16 @@ impl<O: Observer> Network<O> {
         if router.is_off {
             return Next::Lost(DropReason::RouterOff);
         }
+        if let Body::Fragment(_) = &packet.body
+            && router.needs_wholes()
+        {
+            match self.gather(now, slot, Place::RouterInside(id)) {
+                Ok(true) => {}
+                Ok(false) => return Next::Held,
+                Err(reason) => return Next::Lost(reason),
+            }
+        }
+        let (router, packet) = self.router_and_packet(id, slot);
         if packet.destination == router.inside
             || router.nat.is_none() && router.has_outside(packet.destination)
         {
@@ -27,6 +38,14 @@ impl<O: Observer> Network<O> {
         }
         if packet.ttl <= 1 {
             return Next::Lost(DropReason::TtlExceeded);
+        }
+        // Before the NAT, so that the error quotes what the sender sent (RFC 4787 REQ-13).
+        if router.outward_mtu != Pipe::NO_MTU
+            && packet.wire_len().bytes() > router.outward_mtu.into()
+            && !router.may_cut(packet)
+            && !router.has_outside(packet.destination)
+        {
+            return Next::TooBig(router.outward_mtu);
         }
         if let Some(firewall) = &mut router.firewall
             && let Err(reason) = firewall.outbound(now, packet)
@@ -59,17 +78,26 @@ impl<O: Observer> Network<O> {
     /// A packet has come from the Internet side.
     pub(crate) fn cross_router_inward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
         let next = match self.admit(now, slot, id) {
-            Ok(()) => Next::Into(self.routers[id.index()].inside_link.up()),
+            Ok(true) => Next::Into(self.routers[id.index()].inside_link.up()),
+            Ok(false) => return Next::Held,
             Err(reason) => Next::Lost(reason),
         };
         self.arm_router(id);
         next
     }
 
-    /// Decides whether a packet from outside may go on to the LAN, and translates it.
-    fn admit(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Result<(), DropReason> {
-        if self.routers[id.index()].is_off {
+    /// Decides whether a packet from outside may go on to the LAN, and translates it; `false` for
+    /// a fragment that waits for the others.
+    fn admit(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Result<bool, DropReason> {
+        let (router, packet) = self.router_and_packet(id, slot);
+        if router.is_off {
             return Err(DropReason::RouterOff);
+        }
+        if let Body::Fragment(_) = &packet.body
+            && router.needs_wholes()
+            && !self.gather(now, slot, Place::RouterOutside(id))?
+        {
+            return Ok(false);
         }
         if self.routers[id.index()].nat.is_none() {
             self.check_routed(slot, id)?;
@@ -100,7 +128,7 @@ impl<O: Observer> Network<O> {
         if let Some(translation) = translation {
             self.observe(now, slot, Step::Translated(id, &translation));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Without a NAT, only packets to the subnets behind the gateway go on.
@@ -127,6 +155,7 @@ impl<O: Observer> Network<O> {
             if let Some(firewall) = &mut router.firewall {
                 firewall.handle_timeout(now);
             }
+            self.let_router_speak(now, id);
             self.arm_router(id);
         }
     }

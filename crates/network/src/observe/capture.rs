@@ -1,16 +1,17 @@
 //! Captures: every packet at every link end it passes, with what the NAT or the loss says of it.
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::IpAddr;
 
+use natbed_nat::MappingEnded;
 use natbed_packet::pcapng::{Direction, InterfaceId, WriteError, Writer};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::SimTime;
 
-use crate::id::{HostId, LinkId, Place};
+use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
-use crate::observer::{Hop, Observer, Origin, Step};
-use crate::topology::Interface;
+use crate::observer::{Hop, Observer, Origin, Roaming, Step};
 
 /// Writes a pcapng file with one interface for each end of each link.
 ///
@@ -18,8 +19,10 @@ use crate::topology::Interface;
 /// (inbound at the far end). The comment of a packet says what a NAT made of it, on the side where
 /// it leaves the NAT, or why it was dropped, on the last link end it was seen at. A packet that was
 /// lost before it entered a pipe, or in one that went down, appears once more where it was lost.
+/// That a mapping of a NAT ended stands beside the next packet it translates.
 ///
-/// Make it when the network is complete: links added later are not captured. A packet that has no
+/// Make it when the network is complete: of links added later only those of roaming hosts are
+/// captured. A packet that has no
 /// wire form ([`DropReason::Malformed`]) is left out.
 #[derive(Debug)]
 pub struct Capture<W: Write> {
@@ -29,15 +32,20 @@ pub struct Capture<W: Write> {
     /// Names of gateways, for comments.
     router_names: Vec<String>,
     /// Addresses and links of each host.
-    hosts: Vec<Box<[Interface]>>,
+    hosts: Vec<Box<[(IpAddr, LinkId)]>>,
     /// Inside and outside link of each gateway.
     router_links: Vec<(LinkId, LinkId)>,
     /// Held back until the next step, which may have to comment on it.
     pending: Option<Record>,
     /// What the last NAT made of the packet at hand.
     translation: Option<(u64, String)>,
+    /// Mappings of each gateway that ended since its last translation, in words.
+    ended: Vec<Vec<String>>,
     failure: Option<WriteError>,
 }
+
+/// The most mappings ended that one comment tells of; the oldest are left out.
+const ENDED_MAX: usize = 8;
 
 #[derive(Debug)]
 struct Record {
@@ -67,16 +75,17 @@ impl<W: Write> Capture<W> {
         let mut ends = Vec::with_capacity(network.link_count());
         for link in (0..network.link_count()).map(|n| LinkId(n as u32)) {
             let (near, far) = network.link_ends(link);
-            let near_end = writer.add_interface(&near, &format!("{near}, its link to {far}"))?;
-            let far_end = writer
-                .add_interface(&format!("{far}/{near}"), &format!("{far}, its link to {near}"))?;
-            ends.push((near_end, far_end));
+            ends.push(add_ends(&mut writer, &near, &far)?);
         }
         Ok(Self {
             writer,
             ends,
             router_names: network.routers.iter().map(|router| router.name.to_string()).collect(),
-            hosts: network.hosts.iter().map(|host| host.interfaces.to_vec().into()).collect(),
+            hosts: network
+                .hosts
+                .iter()
+                .map(|host| host.interfaces.iter().map(|i| (i.address, i.link)).collect())
+                .collect(),
             router_links: network
                 .routers
                 .iter()
@@ -84,6 +93,7 @@ impl<W: Write> Capture<W> {
                 .collect(),
             pending: None,
             translation: None,
+            ended: vec![Vec::new(); network.routers.len()],
             failure: None,
         })
     }
@@ -157,9 +167,21 @@ impl<W: Write> Capture<W> {
     fn host_link(&self, host: HostId, packet: &Packet, is_its_own: bool) -> Option<LinkId> {
         let address = if is_its_own { packet.source } else { packet.destination };
         let interfaces = self.hosts.get(host.index())?;
-        let interface = interfaces.iter().find(|interface| interface.address == address);
-        interface.or(interfaces.first()).map(|interface| interface.link)
+        let interface = interfaces.iter().find(|(own, _)| *own == address);
+        interface.or(interfaces.first()).map(|(_, link)| *link)
     }
+}
+
+/// Adds the interfaces for both ends of a link.
+fn add_ends<W: Write>(
+    writer: &mut Writer<W>,
+    near: &str,
+    far: &str,
+) -> io::Result<(InterfaceId, InterfaceId)> {
+    let near_end = writer.add_interface(near, &format!("{near}, its link to {far}"))?;
+    let far_end =
+        writer.add_interface(&format!("{far}/{near}"), &format!("{far}, its link to {near}"))?;
+    Ok((near_end, far_end))
 }
 
 fn loss(verb: &str, reason: DropReason) -> String {
@@ -179,7 +201,11 @@ impl<W: Write> Observer for Capture<W> {
             Step::Left(pipe) => self.record(hop, pipe.link(), !pipe.is_up(), Direction::Inbound),
             Step::Translated(router, translation) => {
                 let name = self.router_names.get(router.index()).map_or("?", String::as_str);
-                self.translation = Some((hop.id, format!("nat {name}: {translation}")));
+                let mut text = format!("nat {name}: {translation}");
+                if let Some(ended) = self.ended.get_mut(router.index()) {
+                    text.extend(ended.drain(..).map(|mapping| format!("; {mapping}")));
+                }
+                self.translation = Some((hop.id, text));
             }
             Step::Dropped(place, reason) => {
                 let is_its_own = match (place, hop.origin) {
@@ -194,7 +220,31 @@ impl<W: Write> Observer for Capture<W> {
             Step::Refused(host, reason) => {
                 self.comment(hop, Place::Host(host), false, &loss("refused", reason));
             }
-            Step::Sent | Step::Delivered(_) => {}
+            Step::Sent | Step::Made(_) | Step::Joined(_) | Step::Delivered(_) | Step::Taken(_) => {}
         }
+    }
+
+    fn moved(&mut self, roaming: &Roaming<'_>) {
+        self.flush();
+        if let Some(host) = self.hosts.get_mut(roaming.host.index())
+            && let Some(interface) = host.get_mut(roaming.interface_index)
+        {
+            *interface = (roaming.address, roaming.link);
+        }
+        if self.failure.is_none() && roaming.link.index() == self.ends.len() {
+            match add_ends(&mut self.writer, roaming.ends.0, roaming.ends.1) {
+                Ok(ends) => self.ends.push(ends),
+                Err(error) => self.failure = Some(error.into()),
+            }
+        }
+    }
+
+    fn note(&mut self, _at: SimTime, router: RouterId, ended: &MappingEnded) {
+        let Some(list) = self.ended.get_mut(router.index()) else { return };
+        if list.len() == ENDED_MAX {
+            list.remove(0);
+        }
+        let MappingEnded { at, internal, external, .. } = ended;
+        list.push(format!("mapping {internal} -> {external} ended at {at}"));
     }
 }

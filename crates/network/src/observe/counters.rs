@@ -7,10 +7,12 @@ use natbed_packet::DropReason;
 use crate::id::Place;
 use crate::observer::{Hop, Observer, Step};
 
-/// Counts packets; sent = delivered + dropped + still on their way.
+/// Counts packets; sent + made = delivered + dropped + joined + still on their way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     sent: u64,
+    made: u64,
+    joined: u64,
     delivered: u64,
     dropped: BTreeMap<(DropReason, Place), u64>,
 }
@@ -22,7 +24,21 @@ impl Counters {
         self.sent
     }
 
-    /// Packets that reached their host and were taken there.
+    /// Packets that the network made of others: fragments and copies beyond the first.
+    ///
+    /// What was lost of a packet that was cut is counted by the fragment.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// Fragments that ended in the packet they are of, the first of each excepted.
+    #[must_use]
+    pub fn joined(&self) -> u64 {
+        self.joined
+    }
+
+    /// Packets that reached their host, or the gateway they were for, and were taken there.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.delivered
@@ -49,7 +65,9 @@ impl Observer for Counters {
     fn observe(&mut self, hop: &Hop<'_>) {
         match hop.step {
             Step::Sent => self.sent += 1,
-            Step::Delivered(_) => self.delivered += 1,
+            Step::Made(_) => self.made += 1,
+            Step::Joined(_) => self.joined += 1,
+            Step::Delivered(_) | Step::Taken(_) => self.delivered += 1,
             Step::Dropped(place, reason) => *self.dropped.entry((reason, place)).or_default() += 1,
             Step::Refused(host, reason) => {
                 self.delivered -= 1;

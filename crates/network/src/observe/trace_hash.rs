@@ -67,6 +67,9 @@ impl Observer for TraceHash {
                 self.add_packet(hop, 4, host.0);
                 self.add(reason.code().as_bytes());
             }
+            Step::Taken(router) => self.add_packet(hop, 5, router.0),
+            Step::Made(_) => self.add_packet(hop, 6, 0),
+            Step::Joined(_) => self.add_packet(hop, 7, 0),
             Step::Entered(_) | Step::Left(_) | Step::Translated(..) => {}
         }
     }

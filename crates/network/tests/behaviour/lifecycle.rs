@@ -16,6 +16,8 @@ enum Stage {
     AtANode,
     In(PipeId),
     Delivered,
+    Taken,
+    Joined,
     Lost,
 }
 
@@ -23,6 +25,7 @@ enum Stage {
 #[derive(Debug, Default)]
 struct Lifecycles {
     stages: BTreeMap<u64, Stage>,
+    made: u64,
     last: SimTime,
 }
 
@@ -39,6 +42,16 @@ impl Observer for Lifecycles {
         let before = self.stages.get(&hop.id).copied();
         let after = match (before, hop.step) {
             (None, Step::Sent) => Stage::AtANode,
+            (None, Step::Made(of)) => {
+                assert!(self.stages.contains_key(&of), "made of nothing: {hop:?}");
+                self.made += 1;
+                Stage::AtANode
+            }
+            (Some(Stage::AtANode), Step::Joined(whole)) => {
+                assert_eq!(self.stages.get(&whole), Some(&Stage::AtANode), "{hop:?}");
+                Stage::Joined
+            }
+            (Some(Stage::AtANode), Step::Taken(_)) => Stage::Taken,
             (Some(Stage::AtANode), Step::Entered(pipe)) => Stage::In(pipe),
             (Some(Stage::In(pipe)), Step::Left(same)) if pipe == same => Stage::AtANode,
             (Some(Stage::AtANode), Step::Translated(..)) => Stage::AtANode,
@@ -59,11 +72,15 @@ proptest! {
         game.play(&plan, Pace::EachEvent);
         let (lives, counters) = game.network.observer();
         prop_assert_eq!(game.network.packets_in_flight(), 0);
-        prop_assert_eq!(counters.sent(), lives.stages.len() as u64);
-        prop_assert_eq!(counters.delivered(), lives.count(Stage::Delivered));
+        prop_assert_eq!(counters.sent() + counters.made(), lives.stages.len() as u64);
+        prop_assert_eq!(counters.made(), lives.made);
+        prop_assert_eq!(counters.joined(), lives.count(Stage::Joined));
+        let taken = lives.count(Stage::Delivered) + lives.count(Stage::Taken);
+        prop_assert_eq!(counters.delivered(), taken);
         let dropped: u64 = counters.dropped().values().sum();
         prop_assert_eq!(dropped, lives.count(Stage::Lost));
-        prop_assert_eq!(counters.sent(), counters.delivered() + dropped);
+        let ended = counters.delivered() + counters.joined() + dropped;
+        prop_assert_eq!(counters.sent() + counters.made(), ended);
         for (reason, count) in counters.dropped() {
             let at_places = counters.dropped_at().filter(|(why, ..)| *why == reason);
             prop_assert_eq!(at_places.map(|(.., count)| count).sum::<u64>(), count);
@@ -123,7 +140,7 @@ impl Observer for Seen {
             Step::Translated(..) => self.translated += 1,
             Step::Dropped(..) => self.dropped += 1,
             Step::Refused(..) => self.refused += 1,
-            Step::Sent | Step::Delivered(_) => {}
+            Step::Sent | Step::Made(_) | Step::Joined(_) | Step::Delivered(_) | Step::Taken(_) => {}
         }
     }
 }

@@ -1,7 +1,11 @@
 //! A reader of pcapng files (draft-ietf-opsawg-pcapng) that accepts what natbed writes.
 
+use std::net::IpAddr;
+
+use bytes::Bytes;
 use natbed_packet::pcapng::EPOCH_UNIX_NANOS;
-use natbed_packet::{Packet, wire};
+use natbed_packet::wire::{self, DecodeError};
+use natbed_packet::{Endpoint, Packet};
 use natbed_units::SimTime;
 
 /// What stands in a file.
@@ -23,6 +27,8 @@ pub(crate) struct Captured {
     pub(crate) interface: usize,
     pub(crate) is_outbound: bool,
     pub(crate) packet: Packet,
+    /// Whether only the header of the packet is right: a fragment does not have its whole.
+    pub(crate) is_fragment: bool,
     pub(crate) comment: Option<String>,
 }
 
@@ -65,11 +71,16 @@ impl File {
                         other => panic!("option {other}"),
                     }
                 }
+                let (packet, is_fragment) = match wire::decode(&body[20..20 + length]) {
+                    Err(DecodeError::Fragment) => (header(&body[20..20 + length]), true),
+                    decoded => (decoded.unwrap(), false),
+                };
                 self.packets.push(Captured {
                     at: SimTime::from_nanos(unix_nanos - EPOCH_UNIX_NANOS),
                     interface,
                     is_outbound: is_outbound.unwrap(),
-                    packet: wire::decode(&body[20..20 + length]).unwrap(),
+                    packet,
+                    is_fragment,
                     comment,
                 });
             }
@@ -81,10 +92,13 @@ impl File {
     /// with `>` before what the owner of the interface sent and `<` before what it received.
     pub(crate) fn lines(&self) -> Vec<String> {
         let line = |captured: &Captured| {
-            let Captured { at, interface, is_outbound, packet, comment } = captured;
+            let Captured { at, interface, is_outbound, packet, comment, .. } = captured;
             let name = &self.interfaces[*interface].name;
             let direction = if *is_outbound { '>' } else { '<' };
             let ends = match (packet.source_endpoint(), packet.destination_endpoint()) {
+                _ if captured.is_fragment => {
+                    format!("{} to {} fragment", packet.source, packet.destination)
+                }
                 (Some(source), Some(destination)) => format!("{source} to {destination}"),
                 _ => format!("{} to {} icmp error", packet.source, packet.destination),
             };
@@ -93,6 +107,18 @@ impl File {
         };
         self.packets.iter().map(line).collect()
     }
+}
+
+/// The addresses of a packet that does not decode.
+fn header(bytes: &[u8]) -> Packet {
+    let ip = |at: usize| -> IpAddr {
+        match bytes[0] >> 4 {
+            4 => <[u8; 4]>::try_from(&bytes[12 + at * 4..][..4]).unwrap().into(),
+            _ => <[u8; 16]>::try_from(&bytes[8 + at * 16..][..16]).unwrap().into(),
+        }
+    };
+    let [source, destination] = [0, 1].map(|at| Endpoint::new(ip(at), 0));
+    Packet::udp(source, destination, Bytes::new())
 }
 
 /// Reads options up to the end mark, which must be the last thing there.

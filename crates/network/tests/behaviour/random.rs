@@ -60,6 +60,7 @@ enum Act {
         shape: Shape,
         ttl: u8,
         length: usize,
+        dont_fragment: bool,
     },
     /// Sends back what was received as the `n`th.
     Answer(usize),
@@ -69,6 +70,11 @@ enum Act {
     Cut(usize, bool),
     Stop(usize, bool),
     Flush(usize),
+    Reboot(usize),
+    Power(usize, bool),
+    Readdress(usize),
+    /// Moves the first interface of a host to one of the LANs or the Internet.
+    Roam(usize, usize, LinkConfig),
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +109,10 @@ pub(crate) struct Game<O> {
     pub(crate) network: Network<O>,
     is_ipv6: bool,
     hosts: Vec<HostId>,
-    routers: Vec<(RouterId, IpAddr)>,
+    lans: Vec<LanId>,
+    addresses: Addresses,
+    /// With what each is attached to outside, and its address there.
+    routers: Vec<(RouterId, usize, IpAddr)>,
     received: Vec<Delivery>,
     now: SimTime,
     sends: u64,
@@ -143,7 +152,7 @@ impl<O: Observer> Game<O> {
                 firewall: gateway.firewall.clone(),
                 icmp_errors: true,
             };
-            routers.push((network.add_gateway(config).unwrap(), outside));
+            routers.push((network.add_gateway(config).unwrap(), upstream, outside));
         }
         let hosts = plan.hosts.iter().enumerate().map(|(n, host)| {
             let interface = |&(home, link): &(usize, LinkConfig)| {
@@ -159,7 +168,7 @@ impl<O: Observer> Game<O> {
         });
         let hosts = hosts.collect();
         let (is_ipv6, received, now) = (plan.is_ipv6, Vec::new(), SimTime::ZERO);
-        Self { network, is_ipv6, hosts, routers, received, now, sends: 0 }
+        Self { network, is_ipv6, hosts, lans, addresses, routers, received, now, sends: 0 }
     }
 
     /// Does what the plan says, then drives until no packet is on its way.
@@ -183,12 +192,12 @@ impl<O: Observer> Game<O> {
 
     fn act(&mut self, act: &Act, pace: Pace) {
         match act {
-            Act::Send { from, port, to, shape, ttl, length } => {
+            Act::Send { from, port, to, shape, ttl, length, dont_fragment } => {
                 let host = self.hosts[from % self.hosts.len()];
                 let Some(to) = self.target(to) else { return };
                 let source = self.network.addresses(host).next().unwrap();
                 let packet = shape.packet(Endpoint::new(source, *port), to, *length);
-                self.send(host, Packet { ttl: *ttl, ..packet });
+                self.send(host, Packet { ttl: *ttl, dont_fragment: *dont_fragment, ..packet });
             }
             Act::Answer(n) => {
                 let Some(delivery) = self.seen(*n) else { return };
@@ -198,7 +207,7 @@ impl<O: Observer> Game<O> {
             Act::Reject(n, reason) => {
                 if let Some(at) = n.checked_rem(self.received.len()) {
                     let delivery = self.received.swap_remove(at);
-                    self.sends += 1;
+                    self.sends += weight(&delivery.packet);
                     self.network.reject(self.now, delivery, *reason);
                 }
             }
@@ -215,11 +224,38 @@ impl<O: Observer> Game<O> {
                     self.network.flush_router(self.routers[at].0);
                 }
             }
+            Act::Reboot(n) => {
+                if let Some(at) = n.checked_rem(self.routers.len()) {
+                    self.network.reboot_router(self.now, self.routers[at].0);
+                }
+            }
+            Act::Power(n, is_off) => {
+                if let Some(at) = n.checked_rem(self.routers.len()) {
+                    self.network.set_router_off(self.routers[at].0, *is_off);
+                }
+            }
+            Act::Readdress(n) => {
+                if let Some(at) = n.checked_rem(self.routers.len()) {
+                    let (router, upstream, outside) = &mut self.routers[at];
+                    *outside = self.addresses.take(*upstream);
+                    self.network.readdress_router(self.now, *router, vec![*outside]).unwrap();
+                }
+            }
+            Act::Roam(n, home, link) => {
+                let host = self.hosts[n % self.hosts.len()];
+                let home = home % (self.lans.len() + 1);
+                let attachment =
+                    self.lans.get(home).map_or(Attachment::Internet, |id| Attachment::Lan(*id));
+                let address = self.addresses.take(home);
+                let to = InterfaceConfig { address, attachment, link: *link };
+                let link = self.network.move_host(host, 0, to).unwrap();
+                assert_eq!(self.network.host_links(host).next(), Some(link));
+            }
         }
     }
 
     fn send(&mut self, host: HostId, packet: Packet) {
-        self.sends += 1;
+        self.sends += weight(&packet);
         self.network.send(self.now, host, packet);
     }
 
@@ -230,7 +266,7 @@ impl<O: Observer> Game<O> {
     fn link(&self, n: usize) -> LinkId {
         let mut links: Vec<LinkId> =
             self.hosts.iter().flat_map(|host| self.network.host_links(*host)).collect();
-        links.extend(self.routers.iter().map(|(router, _)| self.network.uplink(*router)));
+        links.extend(self.routers.iter().map(|(router, ..)| self.network.uplink(*router)));
         links[n % links.len()]
     }
 
@@ -241,7 +277,7 @@ impl<O: Observer> Game<O> {
                 self.network.addresses(host).last().map(|ip| Endpoint::new(ip, *port))
             }
             Target::Gateway(n, port) => {
-                let (_, outside) = self.routers.get(n.checked_rem(self.routers.len())?)?;
+                let (.., outside) = self.routers.get(n.checked_rem(self.routers.len())?)?;
                 Some(Endpoint::new(*outside, *port))
             }
             Target::Seen(n) => self.seen(*n)?.packet.source_endpoint(),
@@ -329,6 +365,11 @@ impl Shape {
             }
         }
     }
+}
+
+/// How many packets a packet may become: with 152 bytes in a fragment, and all of them cut again.
+fn weight(packet: &Packet) -> u64 {
+    1 + packet.wire_len().bytes() / 152 * 4
 }
 
 /// The packet with its ends swapped, an echo request as its reply.

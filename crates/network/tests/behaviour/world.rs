@@ -132,6 +132,11 @@ impl<O: Observer> World<O> {
         self.settle().iter().map(ToString::to_string).collect()
     }
 
+    /// Tells what has arrived by now, a line each.
+    pub(crate) fn take_arrivals(&mut self) -> Vec<String> {
+        self.take_deliveries().iter().map(ToString::to_string).collect()
+    }
+
     /// Drives until no packet is on its way; exactly one must arrive.
     pub(crate) fn only_arrival(&mut self) -> Arrival {
         let mut arrivals = self.settle();
@@ -272,7 +277,7 @@ pub(crate) const fn delays(up: SimDuration, down: SimDuration) -> LinkConfig {
 /// A pipe of `rate` with a queue of `queue` bytes.
 pub(crate) fn pipe(rate: &str, delay: SimDuration, queue: u64) -> PipeConfig {
     let rate: Rate = rate.parse().unwrap();
-    PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue) }
+    PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue), mtu: None }
 }
 
 /// A firewall without rules.

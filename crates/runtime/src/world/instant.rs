@@ -256,7 +256,11 @@ impl<O: Observer> World<O> {
                 return;
             };
             self.events += 1;
-            let mut packet = Packet::udp(transmit.local, transmit.remote, transmit.payload);
+            let dont_fragment = slot.process.dont_fragment();
+            let mut packet = Packet {
+                dont_fragment,
+                ..Packet::udp(transmit.local, transmit.remote, transmit.payload)
+            };
             fill_in_source(&self.network, host, &mut packet);
             self.network.send(now, host, packet);
         }

@@ -26,9 +26,12 @@ fn pipe() -> impl Strategy<Value = PipeConfig> {
     let delay = (0_u64..20_000_000).prop_map(SimDuration::from_nanos);
     let rate = (0_u64..50_000_000).prop_map(Rate::from_bits_per_second);
     let limited = (rate, delay.clone(), 0_u64..10_000).prop_map(|(rate, delay, queue)| {
-        PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue) }
+        PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue), mtu: None }
     });
-    prop_oneof![Just(PipeConfig::IDEAL), delay.prop_map(PipeConfig::with_delay), limited]
+    let mtu = option::weighted(0.3, (200_u64..2000).prop_map(ByteCount::new));
+    let pipe =
+        prop_oneof![Just(PipeConfig::IDEAL), delay.prop_map(PipeConfig::with_delay), limited];
+    (pipe, mtu).prop_map(|(pipe, mtu)| PipeConfig { mtu, ..pipe })
 }
 
 fn link() -> impl Strategy<Value = LinkConfig> {
@@ -118,9 +121,17 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     let shape = select(vec![Shape::Udp, Shape::Udp, Shape::Tcp, Shape::Ping]);
     let ttl = prop_oneof![3 => Just(64_u8), 1 => any::<u8>(), 1 => 0_u8..6];
-    let length = prop_oneof![9 => 0_usize..1500, 1 => 0_usize..70_000];
-    let send = (any::<usize>(), port(), target, shape, ttl, length).prop_map(
-        |(from, port, to, shape, ttl, length)| Act::Send { from, port, to, shape, ttl, length },
+    let length = prop_oneof![18 => 0_usize..1500, 6 => 0_usize..4000, 1 => 0_usize..70_000];
+    let send = (any::<usize>(), port(), target, shape, ttl, length, any::<bool>()).prop_map(
+        |(from, port, to, shape, ttl, length, dont_fragment)| Act::Send {
+            from,
+            port,
+            to,
+            shape,
+            ttl,
+            length,
+            dont_fragment,
+        },
     );
     prop_oneof![
         12 => send,
@@ -130,6 +141,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(n, is)| Act::Cut(n, is)),
         1 => (any::<usize>(), prop::bool::weighted(0.2)).prop_map(|(n, is)| Act::Stop(n, is)),
         1 => any::<usize>().prop_map(Act::Flush),
+        1 => any::<usize>().prop_map(Act::Reboot),
+        1 => (any::<usize>(), prop::bool::weighted(0.2)).prop_map(|(n, is)| Act::Power(n, is)),
+        1 => any::<usize>().prop_map(Act::Readdress),
+        1 => (any::<usize>(), any::<usize>(), link()).prop_map(|(n, to, l)| Act::Roam(n, to, l)),
     ]
 }
 
