@@ -29,14 +29,21 @@ impl<O: Observer> Network<O> {
         self.hosts[host.index()].is_stopped = is_stopped;
     }
 
-    /// Replaces the firewall of a host; `None` lets everything pass.
+    /// Changes the firewall of a host; `None` lets everything pass.
     ///
-    /// The state of the old one is gone: what it had let out gets no answer from the new one.
+    /// What was let through before stays so if the new rules allow it.
     pub fn set_host_firewall(&mut self, host: HostId, firewall: Option<FirewallConfig>) {
-        self.hosts[host.index()].firewall = firewall.map(|config| Box::new(Firewall::new(config)));
+        let changed = &mut self.hosts[host.index()].firewall;
+        match (changed, firewall) {
+            (Some(known), Some(config)) => known.set_config(config),
+            (changed, firewall) => {
+                *changed = firewall.map(|config| Box::new(Firewall::new(config)));
+            }
+        }
     }
 
-    /// Forgets all dynamic state of a gateway: NAT mappings and firewall flows.
+    /// Forgets all dynamic state of a gateway: NAT mappings, firewall flows, and who has logged in
+    /// at its captive portal.
     pub fn flush_router(&mut self, router: RouterId) {
         let router = &mut self.routers[router.index()];
         if let Some(nat) = &mut router.nat {
@@ -49,14 +56,11 @@ impl<O: Observer> Network<O> {
 
     /// Takes a gateway's power and gives it back in the same instant: all its state is gone.
     ///
-    /// That is what [`Network::flush_router`] forgets and who has logged in at its captive portal.
-    /// Fragments that wait in it are lost as `router-off`. For a reboot that takes time, see
-    /// [`Network::set_router_off`].
+    /// That is what [`Network::flush_router`] forgets, and fragments that wait in it, which are lost
+    /// as `router-off`. For a reboot that takes time, see [`Network::set_router_off`].
     pub fn reboot_router(&mut self, now: SimTime, router: RouterId) {
         self.give_up_router_fragments(now, router, SimTime::MAX, DropReason::RouterOff);
         self.flush_router(router);
-        let router = &mut self.routers[router.index()];
-        router.firewall = router.firewall_config.clone().map(Firewall::new);
     }
 
     /// Switches a gateway off or on again; while it is off, what comes to it is lost both ways.
@@ -66,13 +70,22 @@ impl<O: Observer> Network<O> {
         self.routers[router.index()].is_off = is_off;
     }
 
-    /// Replaces the firewall of a gateway; `None` lets everything pass.
+    /// Changes the firewall of a gateway; `None` lets everything pass.
     ///
-    /// The state of the old one is gone, logins at its captive portal included.
+    /// What was let through before stays so if the new rules allow it, and so do logins.
     pub fn set_router_firewall(&mut self, router: RouterId, firewall: Option<FirewallConfig>) {
-        let router = &mut self.routers[router.index()];
-        router.firewall = firewall.clone().map(Firewall::new);
-        router.firewall_config = firewall;
+        let changed = &mut self.routers[router.index()].firewall;
+        match (changed, firewall) {
+            (Some(known), Some(config)) => known.set_config(config),
+            (changed, firewall) => *changed = firewall.map(Firewall::new),
+        }
+    }
+
+    /// Logs a host inside in at the captive portal of a gateway; of no effect without a firewall.
+    pub fn log_in(&mut self, router: RouterId, host: IpAddr) {
+        if let Some(firewall) = &mut self.routers[router.index()].firewall {
+            firewall.log_in(host);
+        }
     }
 
     /// Gives a gateway other outside addresses on the same uplink, the first its own.

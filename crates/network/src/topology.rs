@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use natbed_nat::{Firewall, FirewallConfig, StatelessConfig, Translator};
+use natbed_nat::{Firewall, StatelessConfig, Translator};
 use natbed_packet::{DropReason, IcmpErrorKind, Packet};
 use natbed_units::{SimDuration, SimTime};
 use smallvec::SmallVec;
@@ -54,8 +54,6 @@ pub(crate) struct Router {
     pub(crate) outside_link: LinkId,
     pub(crate) nat: Option<Translator>,
     pub(crate) firewall: Option<Firewall>,
-    /// What the firewall was made with, to make it anew.
-    pub(crate) firewall_config: Option<FirewallConfig>,
     pub(crate) icmp_errors: bool,
     pub(crate) is_off: bool,
     /// The longest packet from inside that fits the uplink as it is, in bytes.
@@ -196,8 +194,7 @@ impl<O: Observer> Network<O> {
             inside_link,
             outside_link,
             nat,
-            firewall: firewall.clone().map(Firewall::new),
-            firewall_config: firewall,
+            firewall: firewall.map(Firewall::new),
             icmp_errors,
             is_off: false,
             outward_mtu,

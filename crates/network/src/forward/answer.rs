@@ -1,10 +1,10 @@
 //! What nodes say of their own accord: ICMP errors, echo replies, answers of a gateway's NAT.
 
-use natbed_nat::{Side, Translator};
+use natbed_nat::{Answer, Firewall, Outbound, Side, Translator};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::SimTime;
 
-use crate::id::{LinkId, Place, RouterId};
+use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::observer::{Observer, Origin, Step};
 use crate::slab::Slot;
@@ -35,9 +35,11 @@ impl<O: Observer> Network<O> {
             {
                 self.send_answer(now, Origin::Router(id), place, link, error);
             }
-        } else if let Place::Host(id) = place
-            && let Some(kind) = reason.icmp_error()
-        {
+        } else if let Place::Host(id) = place {
+            if matches!(reason, DropReason::SynHeld | DropReason::TcpReset) {
+                self.let_host_speak(now, id);
+            }
+            let Some(kind) = reason.icmp_error() else { return };
             let mut interfaces = self.hosts[id.index()].interfaces.iter();
             if let Some(interface) = interfaces.find(|i| i.address == packet.destination)
                 && let Some(error) = Packet::icmp_error(interface.address, kind, packet)
@@ -59,26 +61,81 @@ impl<O: Observer> Network<O> {
         true
     }
 
-    /// Sends what the gateway's NAT has to say by itself, and takes note of mappings that ended.
+    /// Sends what the gateway's NAT and firewall have to say by themselves, and takes note of
+    /// mappings that ended.
     ///
     /// That happens when its time has come, or with a packet that it dropped.
     pub(crate) fn let_router_speak(&mut self, now: SimTime, id: RouterId) {
         loop {
             let router = &mut self.routers[id.index()];
             let Some(answer) = router.nat.as_mut().and_then(Translator::poll_answer) else { break };
-            if router.is_off {
-                continue;
+            if !router.is_off {
+                let place = side(id, answer.side);
+                let link = self.link_at(place, id);
+                self.send_answer(now, Origin::Router(id), place, link, answer.packet);
             }
-            let place = match answer.side {
-                Side::Inside => Place::RouterInside(id),
-                Side::Outside => Place::RouterOutside(id),
+        }
+        loop {
+            let router = &mut self.routers[id.index()];
+            let Some(answer) = router.firewall.as_mut().and_then(Firewall::poll_answer) else {
+                break;
             };
-            let link = self.link_at(place, id);
-            self.send_answer(now, Origin::Router(id), place, link, answer.packet);
+            if !router.is_off {
+                self.send_for_firewall(now, id, answer);
+            }
         }
         let nat = &mut self.routers[id.index()].nat;
         while let Some(ended) = nat.as_mut().and_then(Translator::poll_ended) {
             self.observer.note(now, id, &ended);
+        }
+    }
+
+    /// Sends an answer of the firewall, which stands inside of the NAT.
+    fn send_for_firewall(&mut self, now: SimTime, id: RouterId, answer: Answer) {
+        let slot = self.make(answer.packet, Origin::Router(id));
+        self.observe(now, slot, Step::Sent);
+        let place = side(id, answer.side);
+        let mut link = self.link_at(place, id);
+        let (router, packet) = self.router_and_packet(id, slot);
+        if let (Side::Outside, Some(nat)) = (answer.side, &mut router.nat) {
+            let translation = match nat.outbound(now, packet) {
+                Ok(Outbound::Forwarded(translation)) => translation,
+                Ok(Outbound::Hairpinned(translation)) => {
+                    link = router.inside_link;
+                    translation
+                }
+                Err(reason) => return self.lose(now, slot, place, reason),
+            };
+            self.observe(now, slot, Step::Translated(id, &translation));
+        }
+        self.travel_into(now, slot, link.up(), place);
+    }
+
+    /// Sends what a host's firewall has to say by itself.
+    pub(crate) fn let_host_speak(&mut self, now: SimTime, id: HostId) {
+        loop {
+            let host = &mut self.hosts[id.index()];
+            let Some(answer) = host.firewall.as_mut().and_then(|it| it.poll_answer()) else {
+                return;
+            };
+            let (is_stopped, from) = (host.is_stopped, answer.packet.source);
+            let interface = host.interfaces.iter().find(|i| i.address == from).copied();
+            if is_stopped {
+                continue;
+            }
+            match (answer.side, interface) {
+                (Side::Inside, _) => {
+                    let slot = self.make(answer.packet, Origin::Host(id));
+                    self.observe(now, slot, Step::Sent);
+                    self.hand_over(now, slot, id);
+                }
+                (Side::Outside, Some(interface)) => {
+                    let (origin, place) = (Origin::Host(id), Place::Host(id));
+                    self.send_answer(now, origin, place, interface.link, answer.packet);
+                }
+                // The host has left the address in the meantime.
+                (Side::Outside, None) => {}
+            }
         }
     }
 
@@ -89,5 +146,12 @@ impl<O: Observer> Network<O> {
             Place::RouterInside(_) => router.inside_link,
             _ => router.outside_link,
         }
+    }
+}
+
+const fn side(id: RouterId, side: Side) -> Place {
+    match side {
+        Side::Inside => Place::RouterInside(id),
+        Side::Outside => Place::RouterOutside(id),
     }
 }

@@ -106,6 +106,7 @@ impl<O: Observer> Network<O> {
             if let Some(firewall) = &mut host.firewall {
                 firewall.handle_timeout(now);
             }
+            self.let_host_speak(now, id);
             self.arm_host(id);
         }
     }

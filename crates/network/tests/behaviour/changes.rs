@@ -1,6 +1,6 @@
 //! Gateways that reboot, lose power or get other addresses, and hosts that roam.
 
-use natbed_nat::{Action, NatConfig, Pooling};
+use natbed_nat::{Action, FirewallConfig, NatConfig, Pooling};
 use natbed_network::{
     Attachment, GatewayConfig, HostId, InterfaceConfig, LanId, LinkConfig, Place, RouterId,
     TopologyError,
@@ -274,4 +274,32 @@ fn a_gateway_without_icmp_errors_says_nothing() {
         home(|config| GatewayConfig { icmp_errors: false, ..config });
     world.datagram(alice, 5000, "192.168.1.1:53");
     assert_eq!(world.only_loss(), (DropReason::RouterClosed, Place::RouterInside(router)));
+}
+
+#[test]
+fn a_changed_firewall_keeps_what_the_new_rules_allow() {
+    let guard = firewall(Action::Allow, Action::Drop);
+    let Home { mut world, router, alice, .. } =
+        home(|config| GatewayConfig { firewall: Some(guard.clone()), ..config });
+    world.datagram(alice, 5000, SERVER);
+    let arrival = world.only_arrival();
+    world.network.set_router_firewall(router, Some(guard.clone()));
+    world.answer(&arrival);
+    world.only_arrival();
+}
+
+#[test]
+fn a_login_at_the_captive_portal_lasts_until_the_reboot() {
+    let portal = FirewallConfig { captive_portal: true, ..firewall(Action::Allow, Action::Allow) };
+    let Home { mut world, router, alice, .. } =
+        home(|config| GatewayConfig { firewall: Some(portal), ..config });
+    let refused = (DropReason::CaptivePortal, Place::RouterInside(router));
+    world.datagram(alice, 5000, SERVER);
+    assert_eq!(world.only_loss(), refused);
+    world.network.log_in(router, ip("192.168.1.2"));
+    world.datagram(alice, 5000, SERVER);
+    world.only_arrival();
+    world.network.reboot_router(world.now, router);
+    world.datagram(alice, 5000, SERVER);
+    assert_eq!(world.only_loss(), refused);
 }

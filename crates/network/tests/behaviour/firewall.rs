@@ -66,7 +66,11 @@ fn a_host_firewall_does_not_stand_between_the_host_and_itself() {
 
 #[test]
 fn the_permission_for_answers_ends() {
-    let config = FirewallConfig { udp_timeout: secs(10), ..firewall(Action::Allow, Action::Drop) };
+    let config = FirewallConfig {
+        udp_timeout: secs(10),
+        udp_stream_timeout: secs(10),
+        ..firewall(Action::Allow, Action::Drop)
+    };
     let (mut world, alice, bob) = guarded(config);
     world.datagram(alice, 5000, "203.0.113.2:6000");
     world.only_arrival();

@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod nested;
 mod outages;
+mod own_words;
 mod pcapng;
 mod ping;
 mod random;
