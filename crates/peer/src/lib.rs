@@ -3,6 +3,7 @@
 //! - [`IceAgent`]: the small trait that every ICE stack stands behind; [`WebrtcAgent`] is the
 //!   `webrtc-ice` crate, unmodified, on a [`VnetHost`]
 //! - [`TurnServer`]: the `turn` crate's server, unmodified, for STUN and TURN
+//! - [`DiscoveryServer`], [`DiscoveryClient`]: NAT Behavior Discovery (RFC 5780) as sans-IO processes
 //! - [`run_session`]: gather, swap candidates, check, send the [`EchoConfig`] load, hold, close;
 //!   and again with fresh agents when [`Restart`] says so
 //!
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod behaviour_discovery;
 mod echo;
 mod restart;
 mod session;
@@ -21,6 +23,10 @@ mod webrtc;
 pub use agent::{
     AgentError, AgentSource, Candidate, CandidateKind, Channel, IceAgent, IceDescription,
     IceServers, IceState, Role, SelectedPair, StateChange, TurnServerAccess,
+};
+pub use behaviour_discovery::{
+    BindingRequest, BindingResponse, Change, DiscoveryClient, DiscoveryEvent, DiscoveryServer,
+    TransactionId,
 };
 pub use echo::{EchoConfig, EchoReport};
 pub use restart::{Restart, RestartReport};
