@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use natbed_scenario::SeedRange;
+use natbed_units::Seed;
 
 use crate::conformance::requirements;
 use crate::exit::Exit;
@@ -109,6 +110,10 @@ pub struct NatArgs {
 pub enum NatCommand {
     /// List the profiles, one a line.
     List(NatListArgs),
+    /// Show every property of profiles, where it is known from, and what it means for calls.
+    Show(NatShowArgs),
+    /// Find out from outside what boxes are like, with STUN (RFC 5780), and compare.
+    Probe(NatProbeArgs),
     /// Check which requirements of the RFCs boxes meet, from their outside.
     Conformance(NatConformanceArgs),
 }
@@ -161,6 +166,34 @@ pub enum ConformanceFormat {
     Json,
     /// A table for each RFC, as Markdown.
     Md,
+}
+
+/// Arguments of `natbed nat show`.
+#[derive(Debug, Args)]
+pub struct NatShowArgs {
+    /// The profiles.
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
+    pub format: PlainFormat,
+}
+
+/// Arguments of `natbed nat probe`.
+#[derive(Debug, Args)]
+pub struct NatProbeArgs {
+    /// The profiles.
+    #[arg(required_unless_present = "all", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// All profiles.
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// The seed that random ports are drawn from.
+    #[arg(long, value_name = "N", default_value_t = Seed::new(1))]
+    pub seed: Seed,
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
+    pub format: PlainFormat,
 }
 
 /// Form of the standard output of `natbed run`.

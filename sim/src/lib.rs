@@ -5,6 +5,8 @@
 //! seed becomes a network with hosts ([`world`]) and is run once ([`run`]); what was observed is
 //! put in the order of events ([`timeline`]), held against the rule ([`oracle`]) and the expectation
 //! ([`verdict`]) and becomes a record ([`record`]), which the reports print ([`command`]).
+//!
+//! Beside that way stands the [`probe`], which finds out from outside what a box is like.
 #![forbid(unsafe_code)]
 
 pub mod batch;
@@ -15,6 +17,7 @@ pub mod conformance;
 pub mod exit;
 pub mod filter;
 pub mod oracle;
+pub mod probe;
 pub mod record;
 pub mod run;
 pub mod select;

@@ -11,5 +11,6 @@ mod expectations;
 mod interrupt;
 mod large_matrix;
 mod machine_forms;
+mod nat;
 mod support;
 mod trace_hashes;

@@ -5,19 +5,15 @@ use crate::cli::{ConformanceFormat, NatConformanceArgs};
 use crate::conformance::{Conformance, human, json, markdown};
 use crate::exit::{Abort, Exit};
 
-/// Checks boxes and prints what was found.
+/// Checks boxes; says what was found and how the program ends.
 ///
 /// # Errors
 ///
-/// Exit code 2 for a name that nobody knows, 4 if none of the RFCs asked for is about the boxes;
-/// any other error is an output that could not be written.
-pub(super) fn conformance(args: &NatConformanceArgs) -> anyhow::Result<Exit> {
-    let shipped = Named::shipped();
-    let boxes = if args.all {
-        shipped
-    } else {
-        args.names.iter().map(|name| find(&shipped, name)).collect::<Result<_, _>>()?
-    };
+/// Exit code 4 if none of the RFCs asked for is about the boxes.
+pub(super) fn conformance(
+    boxes: &[Named<'_>],
+    args: &NatConformanceArgs,
+) -> Result<(String, Exit), Abort> {
     let all: Vec<_> = boxes
         .iter()
         .map(|it| Conformance::of(it.name, it.status, it.behaviour, &args.rfc))
@@ -26,19 +22,13 @@ pub(super) fn conformance(args: &NatConformanceArgs) -> anyhow::Result<Exit> {
     if all.is_empty() {
         let message = "none of these RFCs is about these boxes: 6092 is for firewalls, all others \
                        are for NATs";
-        return Err(Abort::new(Exit::NothingSelected, message).into());
+        return Err(Abort::new(Exit::NothingSelected, message));
     }
-    super::print(&match args.format {
+    let text = match args.format {
         ConformanceFormat::Human => human(&all),
         ConformanceFormat::Json => json(&all),
         ConformanceFormat::Md => markdown(&all),
-    })?;
+    };
     let is_violated = all.iter().any(|conformance| conformance.mandatory_violations() > 0);
-    Ok(if args.strict && is_violated { Exit::ExpectationFailed } else { Exit::Pass })
-}
-
-fn find<'a>(known: &[Named<'a>], name: &str) -> Result<Named<'a>, Abort> {
-    known.iter().find(|one| one.name == name).copied().ok_or_else(|| {
-        Abort::new(Exit::Usage, format!("no profile is called `{name}`: see `natbed nat list`"))
-    })
+    Ok((text, if args.strict && is_violated { Exit::ExpectationFailed } else { Exit::Pass }))
 }

@@ -12,7 +12,7 @@ pub(super) fn render(boxes: &[Named<'_>], format: PlainFormat) -> String {
         PlainFormat::Human => human(boxes),
         PlainFormat::Json => {
             let profiles: Vec<_> = boxes.iter().map(object).collect();
-            format!("{:#}\n", json!({ "profiles": profiles }))
+            format!("{:#}\n", json!({ "schema": 1, "profiles": profiles }))
         }
     }
 }
