@@ -9,6 +9,7 @@ use natbed_units::Seed;
 
 use crate::invisible::invisible;
 
+mod catalogue;
 mod invisible;
 mod properties;
 
