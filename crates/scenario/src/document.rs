@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostics, LineIndex};
 use crate::limits::{MAX_CASE_NODES, MAX_NAME_CHARS, MAX_NODES, MAX_PROBLEMS};
 use crate::matrix::Matrix;
 use crate::problem::{Problem, Problems};
+use crate::profile::NamedProfile;
 use crate::resolve::resolve;
 use crate::scenario::Case;
 use crate::seeds::SeedRange;
@@ -34,6 +35,8 @@ pub struct Document {
     seeds: SeedRange,
     axes: Vec<Axis>,
     matrix: Matrix,
+    /// Profiles that its cases may name beside those built in and its own.
+    given: Vec<NamedProfile>,
     /// The tree without the keys of the file, with its references.
     template: Node,
 }
@@ -53,10 +56,20 @@ pub struct Axis {
 ///
 /// All that is wrong with the file, not only the first.
 pub fn load(source: Source) -> Result<Document, Diagnostics> {
+    load_with(source, Vec::new())
+}
+
+/// Checks a scenario file as [`load`] does; it may name `profiles` beside those built in and its
+/// own.
+///
+/// # Errors
+///
+/// All that is wrong with the file, not only the first.
+pub fn load_with(source: Source, profiles: Vec<NamedProfile>) -> Result<Document, Diagnostics> {
     let mut problems = Problems::default();
     let lines = LineIndex::new(&source.text);
     let document = yaml::parse(&source.text, Budget::SCENARIO, &mut problems)
-        .and_then(|root| Document::decode(&source.name, lines, root, &mut problems));
+        .and_then(|root| Document::decode(&source.name, lines, root, profiles, &mut problems));
     match document {
         Some(document) if problems.is_empty() => Ok(document),
         _ => Err(Diagnostics::new(source, problems.take())),
@@ -110,7 +123,7 @@ impl Document {
         assert!(index < self.case_count(), "case {index} of {}", self.case_count());
         let mut problems = Problems::default();
         let tree = self.matrix.expand(&self.template, index, &mut problems);
-        let scenario = resolve(&tree, &self.lines, &mut problems);
+        let scenario = resolve(&tree, &self.lines, &self.given, &mut problems);
         Case {
             labels: self.labels(index),
             scenario: scenario.expect("every case was resolved without a problem by `load`"),
@@ -139,6 +152,7 @@ impl Document {
         source_name: &str,
         lines: LineIndex,
         root: Node,
+        given: Vec<NamedProfile>,
         problems: &mut Problems,
     ) -> Option<Self> {
         if !is_supported(&root, problems) {
@@ -167,6 +181,7 @@ impl Document {
             seeds: seeds.map(|seeds| seeds.value).unwrap_or_default(),
             axes: Vec::new(),
             matrix: matrix.unwrap_or_default(),
+            given,
             template: template(root),
         };
         document.axes = document.matrix.axes();
@@ -193,7 +208,7 @@ impl Document {
         let mut case_problems = Problems::default();
         for case in 0..cases {
             let tree = self.matrix.expand(&self.template, case, &mut case_problems);
-            let _checked_only = resolve(&tree, &self.lines, &mut case_problems);
+            let _checked_only = resolve(&tree, &self.lines, &self.given, &mut case_problems);
             for problem in case_problems.take() {
                 let key = (problem.span, problem.message.clone());
                 let found = found.entry(key).or_insert(Found { problem, first: case, cases: 0 });
@@ -228,7 +243,7 @@ struct Found {
 }
 
 /// Says whether the file is of this language; one that does not say is taken to be.
-fn is_supported(root: &Node, problems: &mut Problems) -> bool {
+pub(crate) fn is_supported(root: &Node, problems: &mut Problems) -> bool {
     let Value::Mapping(entries) = &root.value else { return true };
     let Some(entry) = entries.iter().find(|entry| &*entry.key.value == "natbed") else {
         return true;

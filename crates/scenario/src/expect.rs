@@ -21,6 +21,8 @@ pub(crate) struct ExpectKeys {
     pub(crate) loss: Option<AtMost<Ppm>>,
     pub(crate) rtt_p50: Option<AtMost<SimDuration>>,
     pub(crate) rtt_p95: Option<AtMost<SimDuration>>,
+    pub(crate) noticed_within: Option<Located<SimDuration>>,
+    pub(crate) recover_within: Option<Located<SimDuration>>,
 }
 
 pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<ExpectKeys> {
@@ -39,6 +41,8 @@ pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<ExpectKey
         loss: bound(&fields, "loss", "a share, like `1%`", problems),
         rtt_p50: bound(&fields, "rtt_p50", "a duration", problems),
         rtt_p95: bound(&fields, "rtt_p95", "a duration", problems),
+        noticed_within: fields.optional("noticed_within", problems, span_of_run),
+        recover_within: fields.optional("recover_within", problems, span_of_run),
     })
 }
 

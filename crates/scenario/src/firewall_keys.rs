@@ -1,150 +1,122 @@
-//! `firewall:`: a policy for each direction, in short or rule by rule.
+//! `firewall:`: a profile's name, properties, or a profile with properties that override its own.
 
-use std::ops::RangeInclusive;
+use natbed_nat::{Behaviour, Filtering, FirewallConfig, PacketRate, UnsolicitedTcp};
 
-use ipnet::IpNet;
-use natbed_nat::{Action, FirewallConfig, Policy, Protocol, Rule};
-
-use crate::decode::{Fields, digits, keys, list, network, text, timer, word};
-use crate::problem::{Problem, Problems};
+use crate::catalogue::Catalogue;
+use crate::decode::{Fields, boolean, keys, none_or, number, property, text, timer, timer_or_zero};
+use crate::limits::{MAX_FLOWS, MAX_PACKET_RATE};
+use crate::policy::policy;
+use crate::problem::Problems;
 use crate::scenario::FirewallChoice;
-use crate::tree::{Entry, Node, Value};
+use crate::tree::{Entry, Located, Node, Value};
 
-/// The protocols that a rule can be about; `any` is all of them.
-const PROTOCOLS: &[(&str, Option<Protocol>)] = &[
-    ("udp", Some(Protocol::Udp)),
-    ("tcp", Some(Protocol::Tcp)),
-    ("icmp", Some(Protocol::Icmp)),
-    ("any", None),
-];
-
-pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<FirewallChoice> {
+pub(crate) fn decode(
+    entry: &Entry,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Option<FirewallChoice> {
+    if !matches!(entry.value.value, Value::Mapping(_)) {
+        let name = text(&entry.value, "a profile's name or a mapping for a firewall", problems)?;
+        return named(name, catalogue, problems);
+    }
     let fields = Fields::open(&entry.value, entry.key.span, &keys::FIREWALL, problems)?;
-    let base = FirewallConfig::default();
-    let config = FirewallConfig {
+    let named = fields.optional("profile", problems, |node, problems| {
+        named(text(node, "a firewall profile's name", problems)?, catalogue, problems)
+    });
+    let base = named.unwrap_or(FirewallChoice { profile: None, config: FirewallConfig::default() });
+    Some(FirewallChoice {
+        profile: base.profile,
+        config: properties(&fields, base.config, problems),
+    })
+}
+
+fn named(
+    name: Located<&str>,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Option<FirewallChoice> {
+    let (profile, behaviour) = catalogue.find(name, "firewall", problems)?;
+    match behaviour {
+        Behaviour::Firewall(config) => {
+            Some(FirewallChoice { profile: Some(profile), config: config.clone() })
+        }
+        Behaviour::Nat(_) => {
+            problems.push(Catalogue::other_kind(name, "a NAT", "nat"));
+            None
+        }
+    }
+}
+
+fn properties(
+    fields: &Fields<'_>,
+    base: FirewallConfig,
+    problems: &mut Problems,
+) -> FirewallConfig {
+    let udp_timeout = fields.optional("udp_timeout", problems, timer);
+    FirewallConfig {
         outbound: fields.optional("outbound", problems, policy).unwrap_or(base.outbound),
         inbound: fields.optional("inbound", problems, policy).unwrap_or(base.inbound),
-        udp_timeout: fields.optional("udp_timeout", problems, timer).unwrap_or(base.udp_timeout),
-        ..base
-    };
-    Some(FirewallChoice { profile: None, config })
-}
-
-/// An action for all, a list of what passes or does not, or rules in order.
-fn policy(node: &Node, problems: &mut Problems) -> Option<Policy> {
-    if !matches!(node.value, Value::Mapping(_)) {
-        return action(node, problems).map(Policy::all);
+        filtering: property(fields, "filtering", Filtering::ALL, Filtering::NAMES, problems)
+            .unwrap_or(base.filtering),
+        udp_timeout: udp_timeout.unwrap_or(base.udp_timeout),
+        // One timer for all UDP flows, if only one is given.
+        udp_stream_timeout: fields
+            .optional("udp_stream_timeout", problems, timer)
+            .or(udp_timeout)
+            .unwrap_or(base.udp_stream_timeout),
+        udp_stream_after: fields
+            .optional("udp_stream_after", problems, timer_or_zero)
+            .unwrap_or(base.udp_stream_after),
+        udp_well_known_timeout: fields
+            .optional("udp_well_known_timeout", problems, none_or(timer))
+            .unwrap_or(base.udp_well_known_timeout),
+        tcp_timeout: fields.optional("tcp_timeout", problems, timer).unwrap_or(base.tcp_timeout),
+        tcp_opening_timeout: fields
+            .optional("tcp_opening_timeout", problems, timer)
+            .unwrap_or(base.tcp_opening_timeout),
+        tcp_closing_timeout: fields
+            .optional("tcp_closing_timeout", problems, timer)
+            .unwrap_or(base.tcp_closing_timeout),
+        tcp_reset_timeout: fields
+            .optional("tcp_reset_timeout", problems, timer)
+            .unwrap_or(base.tcp_reset_timeout),
+        icmp_timeout: fields.optional("icmp_timeout", problems, timer).unwrap_or(base.icmp_timeout),
+        refresh_inbound: fields
+            .optional("refresh_inbound", problems, boolean)
+            .unwrap_or(base.refresh_inbound),
+        unsolicited_tcp: property(
+            fields,
+            "unsolicited_tcp",
+            UnsolicitedTcp::ALL,
+            UnsolicitedTcp::NAMES,
+            problems,
+        )
+        .unwrap_or(base.unsolicited_tcp),
+        udp_rate: fields
+            .optional("udp_rate", problems, none_or(packet_rate))
+            .unwrap_or(base.udp_rate),
+        max_flow_age: fields
+            .optional("max_flow_age", problems, none_or(timer))
+            .unwrap_or(base.max_flow_age),
+        captive_portal: fields
+            .optional("captive_portal", problems, boolean)
+            .unwrap_or(base.captive_portal),
+        max_flows: fields
+            .optional("max_flows", problems, |node, problems| {
+                number(node, "a number of flows", 1..=MAX_FLOWS, problems)
+            })
+            .unwrap_or(base.max_flows),
     }
-    let fields = Fields::open(node, node.span, &keys::POLICY, problems)?;
-    let mut short = actions(&fields);
-    match (short.next(), short.next(), fields.get("rules")) {
-        (Some((entry, action)), None, None) => {
-            if let Some(default) = fields.get("default") {
-                problems.push(
-                    Problem::new(default.key.span, "`default` belongs to `rules`")
-                        .label("without effect here")
-                        .help(format!(
-                            "all that `{}` does not list is treated the other way",
-                            entry.key.value
-                        )),
-                );
-            }
-            let rules = list(&entry.value, problems)?
-                .iter()
-                .filter_map(|item| rule(action, item, None, problems))
-                .collect();
-            let default = if action == Action::Allow { Action::Drop } else { Action::Allow };
-            Some(Policy { rules, default })
-        }
-        (None, None, Some(entry)) => {
-            let rules = list(&entry.value, problems)?
-                .iter()
-                .filter_map(|item| written_rule(item, problems))
-                .collect();
-            let default = fields.optional("default", problems, action);
-            Some(Policy { rules, default: default.unwrap_or(Action::Drop) })
-        }
-        _ if !fields.has_only_known() => None,
-        _ => {
-            problems.push(
-                Problem::new(
-                    node.span,
-                    "a firewall policy has exactly one of `allow`, `drop`, `reject` and `rules`",
-                )
-                .label("expected one of them"),
-            );
-            None
-        }
-    }
 }
 
-fn action(node: &Node, problems: &mut Problems) -> Option<Action> {
-    word(node, "firewall action", Action::ALL, Action::NAMES, problems)
-}
-
-/// The entries whose key is an action.
-fn actions<'t>(fields: &Fields<'t>) -> impl Iterator<Item = (&'t Entry, Action)> {
-    let words = Action::NAMES.iter().zip(Action::ALL);
-    words.filter_map(|(word, action)| Some((fields.get(word)?, *action)))
-}
-
-/// A rule as `rules:` lists it: `{ allow: udp/53, remote: 10.0.0.0/8 }`.
-fn written_rule(node: &Node, problems: &mut Problems) -> Option<Rule> {
-    let fields = Fields::open(node, node.span, &keys::RULE, problems)?;
-    let remote = fields.optional("remote", problems, network);
-    let mut actions = actions(&fields);
-    let (Some((entry, action)), None) = (actions.next(), actions.next()) else {
-        if fields.has_only_known() {
-            let what = "a firewall rule has exactly one of `allow`, `drop` and `reject`";
-            problems.push(Problem::new(node.span, what).label("expected one of them"));
-        }
-        return None;
+fn packet_rate(node: &Node, problems: &mut Problems) -> Option<PacketRate> {
+    let fields = Fields::open(node, node.span, &keys::UDP_RATE, problems)?;
+    let packets = |node: &Node, problems: &mut Problems| {
+        number(node, "a number of packets", 1..=MAX_PACKET_RATE, problems)
     };
-    rule(action, &entry.value, remote.map(|remote| remote.value), problems)
-}
-
-fn rule(
-    action: Action,
-    node: &Node,
-    remote: Option<IpNet>,
-    problems: &mut Problems,
-) -> Option<Rule> {
-    let (protocol, ports) = traffic(node, problems)?;
-    Some(Rule { action, protocol, ports, remote })
-}
-
-type Traffic = (Option<Protocol>, Option<RangeInclusive<u16>>);
-
-/// What a rule is about: `any`, `udp`, `tcp/80`, `udp/5000-6000`, `icmp`.
-fn traffic(node: &Node, problems: &mut Problems) -> Option<Traffic> {
-    let text = text(node, "a kind of traffic, like `udp` or `tcp/80`", problems)?;
-    let (name, ports) = match text.value.split_once('/') {
-        Some((name, ports)) => (name, Some(ports)),
-        None => (text.value, None),
-    };
-    let Some((_, protocol)) = PROTOCOLS.iter().find(|(word, _)| *word == name) else {
-        problems.unknown(text.span, "protocol", name, PROTOCOLS.iter().map(|(word, _)| *word));
-        return None;
-    };
-    let Some(ports) = ports else { return Some((*protocol, None)) };
-    let bad = |why: &str| {
-        Problem::new(text.span, format!("`{}` is not a kind of traffic: {why}", text.value))
-            .label("expected something like `udp/53` or `udp/5000-6000`")
-    };
-    if !matches!(protocol, Some(Protocol::Udp | Protocol::Tcp)) {
-        problems.push(bad("only UDP and TCP have ports"));
-        return None;
-    }
-    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-    match (digits::<u16>(first), digits::<u16>(last)) {
-        (Some(first), Some(last)) if first <= last => Some((*protocol, Some(first..=last))),
-        (Some(_), Some(_)) => {
-            problems.push(bad("its ports are reversed"));
-            None
-        }
-        _ => {
-            problems.push(bad("ports are numbers from 0 to 65535"));
-            None
-        }
-    }
+    let packets_per_second = fields
+        .required("packets_per_second", problems)
+        .and_then(|entry| packets(&entry.value, problems))?;
+    let burst = fields.optional("burst", problems, packets).unwrap_or(packets_per_second);
+    Some(PacketRate { packets_per_second, burst })
 }

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::decode::{Fields, address, check_name, entries, keys, text};
+use crate::catalogue::Catalogue;
+use crate::decode::{Fields, address, at_most, check_name, entries, keys, list, text};
 use crate::firewall_keys;
 use crate::lan::link;
-use crate::limits::{MAX_HOSTS, MAX_NAME_CHARS, MAX_USERS};
+use crate::limits::{MAX_HOSTS, MAX_INTERFACES, MAX_NAME_CHARS, MAX_USERS};
 use crate::link::LinkKeys;
 use crate::problem::{Problem, Problems};
 use crate::scenario::{FirewallChoice, Serve, TurnService};
@@ -13,11 +14,17 @@ use crate::tree::{Entry, Located, Node, Span};
 
 pub(crate) struct HostKeys<'t> {
     pub(crate) name: Located<&'t str>,
-    /// `None` if it was not right.
-    pub(crate) place: Option<Place<'t>>,
+    /// Empty if nothing of it was right.
+    pub(crate) interfaces: Vec<InterfaceKeys<'t>>,
     pub(crate) firewall: Option<FirewallChoice>,
-    pub(crate) uplink: LinkKeys,
     pub(crate) serve: Serve,
+}
+
+pub(crate) struct InterfaceKeys<'t> {
+    pub(crate) place: Place<'t>,
+    /// Its second address, if that is given.
+    pub(crate) ipv6_address: Option<Located<IpAddr>>,
+    pub(crate) uplink: LinkKeys,
 }
 
 pub(crate) enum Place<'t> {
@@ -25,30 +32,105 @@ pub(crate) enum Place<'t> {
     Internet { address: Located<IpAddr> },
 }
 
-pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Vec<HostKeys<'t>> {
+pub(crate) fn decode<'t>(
+    entry: &'t Entry,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Vec<HostKeys<'t>> {
     let hosts = entries(&entry.value, "hosts", MAX_HOSTS, problems).unwrap_or_default();
-    hosts.iter().map(|entry| host(entry, problems)).collect()
+    hosts.iter().map(|entry| host(entry, catalogue, problems)).collect()
 }
 
-fn host<'t>(entry: &'t Entry, problems: &mut Problems) -> HostKeys<'t> {
+fn host<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems) -> HostKeys<'t> {
     check_name(entry.name(), "a host", problems);
     let fields = Fields::open(&entry.value, entry.key.span, &keys::HOST, problems);
     let mut host = HostKeys {
         name: entry.name(),
-        place: None,
+        interfaces: Vec::new(),
         firewall: None,
-        uplink: LinkKeys::default(),
         serve: Serve::default(),
     };
     let Some(fields) = fields else { return host };
-    host.place = place(&fields, problems);
-    host.firewall = fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, problems));
-    host.uplink = link(&fields, "uplink", problems);
+    host.interfaces = match fields.get("interfaces") {
+        None => interface(&fields, "a host", problems).into_iter().collect(),
+        Some(several) => interfaces(&fields, several, problems),
+    };
+    host.firewall =
+        fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, catalogue, problems));
     host.serve = fields.get("serve").and_then(|entry| serve(entry, problems)).unwrap_or_default();
     host
 }
 
-fn place<'t>(fields: &Fields<'t>, problems: &mut Problems) -> Option<Place<'t>> {
+/// `interfaces:`, beside which the keys of a single one have no place.
+fn interfaces<'t>(
+    host: &Fields<'t>,
+    several: &'t Entry,
+    problems: &mut Problems,
+) -> Vec<InterfaceKeys<'t>> {
+    for other in host.others(&["interfaces", "firewall", "serve"]) {
+        let message = format!("`{}` is that of one of the interfaces", other.key.value);
+        problems.push(
+            Problem::new(other.key.span, message)
+                .label("without effect here")
+                .related(several.key.span, "the interfaces"),
+        );
+    }
+    let Some(items) = list(&several.value, problems) else { return Vec::new() };
+    let items = at_most(items, MAX_INTERFACES, "interfaces of a host", |item| item.span, problems);
+    if items.len() < 2 {
+        problems.push(
+            Problem::new(several.value.span, "`interfaces` are two or more")
+                .label(format!("there are {}", items.len()))
+                .help("the key of a single one, `lan` or `internet`, belongs to the host"),
+        );
+    }
+    let mut interfaces: Vec<InterfaceKeys<'t>> = Vec::with_capacity(items.len());
+    for item in items {
+        let fields = Fields::open(item, item.span, &keys::INTERFACE, problems);
+        let Some(next) = fields.and_then(|fields| interface(&fields, "an interface", problems))
+        else {
+            continue;
+        };
+        let same_lan = interfaces.iter().find_map(|other| match (&other.place, &next.place) {
+            (Place::Lan { lan, .. }, Place::Lan { lan: again, .. }) => {
+                (lan.value == again.value).then_some((lan.span, *again))
+            }
+            _ => None,
+        });
+        if let Some((first, lan)) = same_lan {
+            let message = format!("two interfaces are in the LAN `{}`", lan.value);
+            problems.push(
+                Problem::new(lan.span, message).label("the second one").related(first, "the first"),
+            );
+        }
+        interfaces.push(next);
+    }
+    interfaces
+}
+
+/// The keys of an interface among those of `what`.
+fn interface<'t>(
+    fields: &Fields<'t>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<InterfaceKeys<'t>> {
+    let place = place(fields, what, problems);
+    let ipv6_address = fields.optional("ipv6_address", problems, address);
+    if let Some(second) = ipv6_address.filter(|second| second.value.is_ipv4()) {
+        problems.push(
+            Problem::new(second.span, format!("{} is not an IPv6 address", second.value))
+                .label("expected an address like `2001:db8:1::10`"),
+        );
+    }
+    let uplink = link(fields, "uplink", problems);
+    Some(InterfaceKeys {
+        place: place?,
+        ipv6_address: ipv6_address.filter(|second| second.value.is_ipv6()),
+        uplink,
+    })
+}
+
+fn place<'t>(fields: &Fields<'t>, what: &str, problems: &mut Problems) -> Option<Place<'t>> {
     let fixed = fields.get("address");
     match (fields.get("lan"), fields.get("internet")) {
         (Some(lan), None) => {
@@ -67,18 +149,18 @@ fn place<'t>(fields: &Fields<'t>, problems: &mut Problems) -> Option<Place<'t>> 
             Some(Place::Internet { address: address(&internet.value, problems)? })
         }
         (Some(lan), Some(internet)) => {
+            let message = format!("{what} is in a LAN or on the Internet, not both");
             problems.push(
-                Problem::new(internet.key.span, "a host is in a LAN or on the Internet, not both")
+                Problem::new(internet.key.span, message)
                     .label("second attachment")
-                    .related(lan.key.span, "first attachment"),
+                    .related(lan.key.span, "first attachment")
+                    .help("a host with two attachments has `interfaces`"),
             );
             None
         }
         (None, None) => {
-            problems.push(
-                Problem::new(fields.at(), "a host needs the key `lan` or `internet`")
-                    .label("is attached to nothing"),
-            );
+            let message = format!("{what} needs the key `lan` or `internet`");
+            problems.push(Problem::new(fields.at(), message).label("is attached to nothing"));
             None
         }
     }

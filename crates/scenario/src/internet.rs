@@ -5,11 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::lan::LanKeys;
-use crate::pool::{to_address, to_number};
+use crate::pool::{Owner, Taken, to_address, to_number};
 use crate::problem::{Problem, Problems};
-use crate::topology::Domain;
-use crate::tree::{Located, Span};
+use crate::topology::{Domain, Route};
+use crate::tree::Located;
 
 /// Where the outside addresses of gateways begin (RFC 2544, RFC 3849).
 const FIRST_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
@@ -55,28 +54,38 @@ fn overlapping(ranges: &[IpNet], subnet: IpNet) -> Option<IpNet> {
 }
 
 pub(crate) struct InternetAddresses {
-    taken: BTreeMap<IpAddr, Span>,
-    /// The subnets that are routed to LANs, in order.
+    taken: BTreeMap<IpAddr, Taken>,
+    /// The networks that are routed to LANs, in order.
     routed: Vec<IpNet>,
     /// The next outside address to try, for each IP version.
     next: [IpAddr; 2],
 }
 
 impl InternetAddresses {
-    /// Finds the subnets routed on the Internet and reports those that cannot be.
-    pub(crate) fn new(lans: &[LanKeys<'_>], domains: &[Domain], problems: &mut Problems) -> Self {
+    /// Finds the networks routed on the Internet and reports those that cannot be.
+    pub(crate) fn new(routes: &[Route<'_>], problems: &mut Problems) -> Self {
         let mut routed = Vec::new();
-        for (lan, domain) in lans.iter().zip(domains) {
-            let Some(subnet) = lan.subnet.filter(|_| *domain == Domain::Internet) else { continue };
-            if let Some(range) = overlapping(PRIVATE, subnet.value) {
-                let message = format!("{} is private, but routed to the Internet", subnet.value);
+        for route in routes.iter().filter(|route| route.domain == Domain::Internet) {
+            let network = route.network;
+            if let Some(range) = overlapping(PRIVATE, network.value) {
+                let message = format!("{} is private, but routed to the Internet", network.value);
+                let help = if route.is_outside {
+                    "give it a public network"
+                } else {
+                    "give it a public subnet, or a NAT"
+                };
                 problems.push(
-                    Problem::new(subnet.span, message)
+                    Problem::new(network.span, message)
                         .label(format!("overlaps {range}"))
-                        .help("give it a public subnet, or a NAT"),
+                        .help(help),
+                );
+            } else if let Some(range) = unusable(network.value).filter(|_| route.is_outside) {
+                let message = format!("{} cannot be routed to the Internet", network.value);
+                problems.push(
+                    Problem::new(network.span, message).label(format!("{range} is not for hosts")),
                 );
             }
-            routed.push(subnet.value);
+            routed.push(network.value);
         }
         routed.sort_unstable();
         Self { taken: BTreeMap::new(), routed, next: [FIRST_V4.into(), FIRST_V6.into()] }
@@ -86,6 +95,7 @@ impl InternetAddresses {
     pub(crate) fn take(
         &mut self,
         address: Located<IpAddr>,
+        owner: Owner,
         problems: &mut Problems,
     ) -> Option<IpAddr> {
         let Located { value, span } = address;
@@ -98,36 +108,36 @@ impl InternetAddresses {
         } else if let Some(subnet) = self.routed_subnet(value) {
             Problem::new(span, format!("{value} lies in a subnet that is routed to a LAN"))
                 .label(format!("is in {subnet}"))
-        } else if let Some(first) = self.taken.get(&value) {
+        } else if let Some(first) = self.taken.get(&value).filter(|first| !first.lets(owner)) {
             Problem::new(span, format!("{value} is used twice on the Internet"))
                 .label("used again")
-                .related(*first, "first used here")
+                .related(first.span, "first used here")
         } else {
-            self.taken.insert(value, span);
+            self.taken.entry(value).or_insert(Taken { span, owner });
             return Some(value);
         };
         problems.push(refusal);
         None
     }
 
-    /// Takes the next free outside address for the gateway of the LAN with the subnet `inside`.
+    /// Takes the next free outside address of an IP version that lies in none of `inside`.
     pub(crate) fn take_free(
         &mut self,
-        inside: IpNet,
-        by: Span,
+        version: usize,
+        inside: &[IpNet],
+        by: Taken,
         problems: &mut Problems,
     ) -> Option<IpAddr> {
-        let version = usize::from(matches!(inside, IpNet::V6(_)));
         loop {
             let candidate = self.next[version];
             if unusable(candidate.into()).is_some() {
                 problems.push(
-                    Problem::new(by, "no public address is left for the gateway")
+                    Problem::new(by.span, "no public address is left for the gateway")
                         .label("needs `external`"),
                 );
                 return None;
             }
-            let inside = Some(inside).filter(|inside| inside.contains(&candidate));
+            let inside = inside.iter().find(|inside| inside.contains(&candidate)).copied();
             let subnet = inside.or_else(|| self.routed_subnet(candidate));
             let last = subnet.map_or(candidate, |subnet| subnet.broadcast());
             // Unusable addresses follow the last public one, so this ends before the numbers do.

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod catalogue;
 mod decode;
 mod diagnostic;
 mod document;
@@ -44,22 +45,29 @@ mod link;
 mod matrix;
 #[cfg(test)]
 mod mutation_tests;
+mod nat_check;
 mod nat_keys;
+mod nat_properties;
+mod policy;
 mod pool;
 mod problem;
+mod profile;
+mod profile_keys;
 mod reference;
 mod resolve;
 mod scenario;
 mod seeds;
 mod session;
 mod source;
+mod timeline;
 mod topology;
 mod tree;
 mod validate;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use document::{Axis, Document, LANGUAGE_VERSION, load};
+pub use document::{Axis, Document, LANGUAGE_VERSION, load, load_with};
+pub use profile::{NamedProfile, load_profiles};
 pub use scenario::{
     AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, FirewallChoice,
     FirewallTarget, Gateway, Host, HostIndex, IceState, Interface, Internet, Ipv6Gateway, Lan,

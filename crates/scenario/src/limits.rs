@@ -27,6 +27,12 @@ pub const MAX_SESSIONS: usize = 1_000;
 pub const MAX_SERVERS: usize = 64;
 /// The most users of a TURN service.
 pub const MAX_USERS: usize = 1_000;
+/// The most outside addresses of a gateway.
+pub const MAX_EXTERNALS: usize = 256;
+/// The most interfaces of a host.
+pub const MAX_INTERFACES: usize = 8;
+/// The most profiles of a user's own in a file.
+pub const MAX_PROFILES: usize = 1_000;
 /// The most events.
 pub const MAX_EVENTS: usize = 10_000;
 /// The most axes of a matrix.
@@ -41,15 +47,23 @@ pub const MAX_HORIZON: SimDuration = SimDuration::from_secs(24 * 3600);
 /// The longest delay of a link.
 pub const MAX_DELAY: SimDuration = SimDuration::from_secs(60);
 /// The longest idle timer of a NAT or a firewall.
-pub const MAX_TIMER: SimDuration = SimDuration::from_secs(30 * 24 * 3600);
+pub const MAX_TIMER: SimDuration = SimDuration::from_secs(100 * 24 * 3600);
 /// The highest rate of a link.
 pub const MAX_RATE: Rate = Rate::from_bits_per_second(1_000_000_000_000);
 /// The smallest queue: one full packet.
 pub const MIN_QUEUE: ByteCount = ByteCount::new(1_500);
 /// The largest queue.
 pub const MAX_QUEUE: ByteCount = ByteCount::new(1_000_000_000);
+/// The smallest MTU of a link that carries IPv4 (RFC 791) and of one that carries IPv6 (RFC 8200).
+pub const MIN_MTU: [u16; 2] = [68, 1_280];
+/// The largest MTU.
+pub const MAX_MTU: u16 = u16::MAX;
 /// The most flows a NAT may keep.
 pub const MAX_FLOWS: u32 = 16_777_216;
+/// The ports that blocks are made of: all from 1024 on.
+pub const BLOCK_PORTS: u32 = 64_512;
+/// The highest rate of packets that a firewall may be limited to, in one second.
+pub const MAX_PACKET_RATE: u32 = 1_000_000_000;
 /// The most echoes of one session.
 pub const MAX_ECHOES: u32 = 1_000_000;
 /// The smallest echo payload.

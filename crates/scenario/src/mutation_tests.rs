@@ -2,13 +2,16 @@
 //! reported with a place in the file, or a scenario that holds what its documentation promises.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use natbed_nat::Translator;
+use natbed_units::Seed;
 use proptest::prelude::*;
 
 use crate::diagnostic::{Diagnostics, LineIndex};
 use crate::document::Document;
 use crate::problem::Problems;
-use crate::scenario::{Attachment, Scenario};
+use crate::scenario::{Attachment, EventAction, LanIndex, Scenario};
 use crate::source::Source;
 use crate::tree::{Entry, Node, Value};
 use crate::yaml::{self, Budget};
@@ -18,25 +21,42 @@ const TWO_HOMES: &str = include_str!("../tests/language/two-homes.yaml");
 const MATRIX: &str = "\
 natbed: 1
 name: everything
+profiles:
+  my-box: { summary: mine, source: measured, status: measured, profile: linux-masquerade, port_hold: 2min }
+  my-wall: { firewall: { inbound: drop, udp_rate: { packets_per_second: 100, burst: 9 } } }
 internet: { delay: 1ms }
 lans:
   isp:
     subnet: 100.64.0.0/24
-    link: { delay: 3ms, up: 10mbit, queue: 3KB }
-    gateway: { nat: \"${nat}\", external: 203.0.113.1 }
+    ipv6: \"2001:db8:1::/64\"
+    link: { delay: 3ms, up: 10mbit, queue: 3KB, mtu: 1492B }
+    gateway:
+      nat: \"${nat}\"
+      external: [203.0.113.1, 203.0.113.2]
+      firewall: { profile: my-wall, outbound: reject }
+      ipv6: { firewall: { captive_portal: true }, external: \"2001:db8:2::1\" }
   home:
     subnet: 192.168.${net}.0/24
     gateway:
-      nat: { profile: linux-masquerade, hairpin: external }
+      nat: { profile: linux-masquerade, hairpin: external, tcp_mapping: adm, udp_well_known_timeout: 9s }
       via: isp
+      icmp_errors: false
       forwards: [{ protocol: udp, port: 5000, to: a:6000 }]
+  guest: { subnet: 192.168.90.0/24, isolate: true, gateway: { of: home } }
   lab: { subnet: 10.9.0.0/16, gateway: { nat: none, via: home } }
-  v6: { subnet: \"fd00::/64\", isolate: true, gateway: { nat: {}, uplink: { down: 1gbit } } }
+  v6: { subnet: \"fd00::/64\", isolate: true, gateway: { nat: { nat64: \"64:ff9b::/96\" }, uplink: { down: 1gbit } } }
+  nptv6: { subnet: \"fd01::/48\", gateway: { nat: { nptv6: \"2001:db8:ff::/48\" } } }
+  clat: { subnet: 192.0.0.0/29, gateway: { nat: { clat: { nat64: \"64:ff9b::/96\", prefix: \"2001:db8:c::/96\" } }, via: isp } }
+  basic: { subnet: 10.1.0.0/28, gateway: { nat: { one_to_one: 198.51.200.0/28 }, firewall: my-wall } }
+  blocks: { subnet: 10.2.0.0/24, gateway: { nat: { port_blocks: { deterministic: { compression: 256, overflow: 2 } } } } }
 hosts:
   a: { lan: home, address: 192.168.1.77 }
   b: { internet: 198.51.100.2, firewall: { inbound: { allow: [udp, tcp/80] } } }
   c: { lan: lab, firewall: { outbound: { rules: [{ drop: any, remote: 9.0.0.0/8 }], default: allow } } }
-  d: { lan: v6 }
+  d: { lan: isp, ipv6_address: \"2001:db8:1::77\" }
+  e: { lan: v6 }
+  f: { interfaces: [{ lan: guest, uplink: { mtu: 600B } }, { internet: 198.51.100.3, ipv6_address: \"2001:db8:3::1\" }] }
+  g: { lan: blocks }
   s: { internet: 198.51.100.9, serve: { stun: {}, turn: { users: { u: p } } } }
 sessions:
   one:
@@ -47,17 +67,25 @@ sessions:
     load: { echo: { count: 2, interval: 1ms, size: 32B } }
     hold: 2s
     expect: { path: \"${oracle}\", states: [connected], loss: { at_most: 1% } }
-  two: { between: [c, d] }
+  two: { between: [c, d], restart: failed, expect: { recover_within: 5s, noticed_within: 4s } }
 events:
   - { at: 1s, link_down: home }
   - { at: 2s, server_stop: s }
   - { at: 3s, nat_flush: isp }
+  - { at: 4s, reboot: isp, off_for: 1s, external: new }
+  - { at: 6s, readdress: isp, external: [203.0.113.1, 203.0.113.9] }
+  - { at: 5s, roam: c, to: isp }
+  - { at: 7s, roam: c, to: lab }
+  - { at: 7s, roam: f, interface: guest, to: home, address: 192.168.1.88 }
+  - { at: 7s, link_down: f, interface: home }
+  - { at: 8s, log_in: d }
+  - { at: 9s, set_firewall: home, firewall: { profile: my-wall } }
 horizon: 1min
 seeds: 1..3
 matrix:
-  nat: [rfc6888-cgn, { mapping: apdm }]
+  nat: [rfc6888-cgn, my-box, { mapping: apdm, port_blocks: { dynamic: { size: 64, max_blocks: 4 } } }]
   roles: [[a, b], [b, a]]
-  late: [a, b]
+  late: [a]
   net: [1]
   turn: { with: [s], without: [] }
 ";
@@ -135,43 +163,88 @@ fn mutate(node: &mut Node, at: &mut usize, mutation: Mutation, other: &Node) {
     }
 }
 
+/// Asserts that an address fits where it is, and that nobody else has it there.
+fn take(
+    scenario: &Scenario,
+    at: Attachment,
+    address: IpAddr,
+    taken: &mut BTreeSet<(Option<LanIndex>, IpAddr)>,
+) {
+    let lan = match at {
+        Attachment::Lan(lan) => {
+            assert!(scenario.lans[lan.0].subnets().any(|subnet| subnet.contains(&address)));
+            Some(lan)
+        }
+        Attachment::Internet => {
+            assert!(scenario.internet.is_some());
+            None
+        }
+    };
+    assert!(taken.insert((lan, address)), "{address} twice");
+}
+
 /// Asserts what the types of a scenario promise.
 fn assert_resolved(scenario: &Scenario) {
     assert!(!scenario.sessions.is_empty());
-    let mut public = BTreeSet::new();
-    let mut local = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for (at, lan) in scenario.lans.iter().enumerate() {
-        let Some(gateway) = &lan.gateway else { continue };
-        assert!(lan.subnet.contains(&gateway.inside));
-        assert!(local.insert((at, gateway.inside)), "{} twice", gateway.inside);
-        assert_eq!(gateway.inside.is_ipv4(), gateway.external.is_ipv4());
-        match gateway.via {
-            Some(outside) => {
-                assert!(scenario.lans[outside.0].subnet.contains(&gateway.external));
-                assert!(!lan.subnet.contains(&gateway.external));
-                assert!(local.insert((outside.0, gateway.external)), "{} twice", gateway.external);
-            }
-            None => {
-                assert!(scenario.internet.is_some());
-                assert!(public.insert(gateway.external), "{} twice", gateway.external);
+        let at = LanIndex(at);
+        assert!(!(lan.gateway.is_some() && lan.second_of.is_some()));
+        if let Some(second) = lan.second_of {
+            assert!(scenario.lans[second.of.0].gateway.is_some());
+            for inside in [Some(second.inside), second.ipv6_inside].into_iter().flatten() {
+                take(scenario, Attachment::Lan(at), inside, &mut taken);
             }
         }
-        if let Some(nat) = &gateway.nat {
-            let Some(config) = nat.nat() else { continue };
-            assert_eq!(config.validate(&[gateway.external]), Ok(()));
+        let Some(gateway) = &lan.gateway else { continue };
+        let outside = gateway.via.map_or(Attachment::Internet, Attachment::Lan);
+        let ipv6 = gateway.ipv6.as_ref();
+        assert_eq!(ipv6.is_some(), lan.ipv6.is_some());
+        let insides = [Some(gateway.inside), ipv6.map(|half| half.inside)];
+        for inside in insides.into_iter().flatten() {
+            take(scenario, Attachment::Lan(at), inside, &mut taken);
+        }
+        let main = (lan.subnet, gateway.inside, gateway.externals().collect(), &gateway.nat);
+        let second = ipv6.map(|half| {
+            let externals: Vec<IpAddr> =
+                std::iter::once(half.external).chain(half.pool.iter().copied()).collect();
+            (lan.ipv6.unwrap().into(), half.inside, externals, &half.nat)
+        });
+        for (subnet, inside, externals, nat) in [Some(main), second].into_iter().flatten() {
+            assert!(subnet.contains(&inside));
+            for external in &externals {
+                take(scenario, outside, *external, &mut taken);
+            }
+            match nat.as_ref().map(|nat| &nat.config) {
+                None => assert_eq!(inside.is_ipv4(), externals[0].is_ipv4()),
+                Some(config) => {
+                    Translator::new(config.clone(), externals, Seed::new(1).rng("nat")).unwrap();
+                }
+            }
         }
     }
     for host in &scenario.hosts {
-        let address = host.address();
-        match host.interface().attachment {
-            Attachment::Lan(lan) => {
-                assert!(scenario.lans[lan.0].subnet.contains(&address));
-                assert!(local.insert((lan.0, address)), "{address} twice");
+        assert!(!host.interfaces.is_empty());
+        for interface in &host.interfaces {
+            for address in interface.addresses() {
+                take(scenario, interface.attachment, address, &mut taken);
             }
-            Attachment::Internet => {
-                assert!(scenario.internet.is_some());
-                assert!(public.insert(address), "{address} twice");
+        }
+    }
+    for event in &scenario.events {
+        match &event.action {
+            EventAction::Readdress { lan, external } => {
+                assert!(!external.is_empty() && scenario.lans[lan.0].gateway.is_some());
             }
+            EventAction::Roam { host, interface, to } => {
+                assert!(*interface < scenario.hosts[host.0].interfaces.len());
+                let Attachment::Lan(lan) = to.attachment else { panic!("{to:?}") };
+                for address in to.addresses() {
+                    assert!(scenario.lans[lan.0].subnets().any(|subnet| subnet.contains(&address)));
+                }
+            }
+            EventAction::LogIn { host, .. } => assert!(host.0 < scenario.hosts.len()),
+            _ => {}
         }
     }
     for session in &scenario.sessions {
@@ -187,7 +260,8 @@ fn assert_resolved(scenario: &Scenario) {
 /// Checks the document `root` of `text` and returns whether it is valid.
 fn check(text: &str, root: Node) -> bool {
     let mut problems = Problems::default();
-    let document = Document::decode("test.yaml", LineIndex::new(text), root, &mut problems);
+    let document =
+        Document::decode("test.yaml", LineIndex::new(text), root, Vec::new(), &mut problems);
     if problems.is_empty() {
         document.expect("what is not reported is valid").cases().for_each(|case| {
             assert_resolved(&case.scenario);

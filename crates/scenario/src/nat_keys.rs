@@ -1,105 +1,166 @@
-//! `nat:` in its four forms: `none`, a profile's name, properties, or a profile with overrides.
+//! `nat:` in its forms: `none`, a profile's name, properties, a profile with overrides, or a rule.
 
-use natbed_nat::{Filtering, Hairpin, Mapping, NatConfig, PortAllocation, WanInput, profiles};
+use ipnet::{IpNet, Ipv6Net};
+use natbed_nat::{Behaviour, NatConfig, PortBlocks};
 
-use crate::decode::{Fields, boolean, keys, number, text, timer, timer_or_zero, word};
-use crate::limits::MAX_FLOWS;
-use crate::problem::Problems;
-use crate::scenario::{NatChoice, ProfileRef};
-use crate::tree::{Entry, Located, Value};
+use crate::catalogue::Catalogue;
+use crate::decode::{Fields, ipv6_network, keys, network, text};
+use crate::nat_properties::properties;
+use crate::problem::{Problem, Problems};
+use crate::scenario::ProfileRef;
+use crate::tree::{Entry, Located, Span, Value};
 
 /// What `nat:` asks for.
 #[derive(Clone, Debug)]
-pub(crate) enum NatKeys {
+pub(crate) enum NatKeys<'t> {
     /// `none`: a routed subnet.
     Routed,
-    Translated(Box<NatChoice>),
+    Mapped(Box<Mapped<'t>>),
+    ByRule(Located<RuleKeys>),
 }
 
-impl NatKeys {
-    pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<Self> {
-        if matches!(entry.value.value, Value::Mapping(_)) {
-            return properties(entry, problems).map(|choice| Self::Translated(Box::new(choice)));
+/// A NAT with mappings.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapped<'t> {
+    pub(crate) profile: Option<ProfileRef>,
+    pub(crate) config: NatConfig,
+    pub(crate) given: Given<'t>,
+}
+
+/// Where the properties of a NAT stand in the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'t> {
+    /// The profile's name, or else the key that the properties are the value of.
+    whole: Span,
+    entries: &'t [Entry],
+}
+
+impl Given<'_> {
+    /// Returns the place that makes `property` what it is.
+    pub(crate) fn place(&self, property: &str) -> Span {
+        let entry = self.entries.iter().find(|entry| &*entry.key.value == property);
+        entry.map_or(self.whole, |entry| entry.value.span)
+    }
+}
+
+/// A translator by rule; its inside is the LAN's subnet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RuleKeys {
+    OneToOne { external: Located<IpNet> },
+    Nptv6 { external: Located<Ipv6Net> },
+    Clat { nat64: Located<Ipv6Net>, prefix: Located<Ipv6Net> },
+}
+
+impl NatKeys<'_> {
+    /// Says whether the outside is IPv4 when the inside `is_ipv4`.
+    pub(crate) const fn outside_is_ipv4(&self, is_ipv4: bool) -> bool {
+        match self {
+            Self::Routed => is_ipv4,
+            Self::Mapped(mapped) => is_ipv4 || mapped.config.nat64.is_some(),
+            Self::ByRule(rule) => is_ipv4 && !matches!(rule.value, RuleKeys::Clat { .. }),
         }
+    }
+
+    /// Says whether it is made for the subnet of one LAN, and can serve no second one.
+    pub(crate) const fn serves_one_subnet(&self) -> bool {
+        match self {
+            Self::Routed => false,
+            Self::Mapped(mapped) => {
+                matches!(mapped.config.port_blocks, Some(PortBlocks::Deterministic { .. }))
+            }
+            Self::ByRule(_) => true,
+        }
+    }
+
+    /// Returns the network outside that leads to the LAN by rule.
+    pub(crate) fn external_network(&self) -> Option<Located<IpNet>> {
+        let Self::ByRule(rule) = self else { return None };
+        Some(match rule.value {
+            RuleKeys::OneToOne { external } => external,
+            RuleKeys::Nptv6 { external } => Located::new(external.value.into(), external.span),
+            RuleKeys::Clat { prefix, .. } => Located::new(prefix.value.into(), prefix.span),
+        })
+    }
+}
+
+/// Decodes the value of `nat`.
+pub(crate) fn decode<'t>(
+    entry: &'t Entry,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Option<NatKeys<'t>> {
+    if !matches!(entry.value.value, Value::Mapping(_)) {
         let what = "`none`, a profile's name or properties";
         let name = text(&entry.value, what, problems)?;
         if name.value == "none" {
-            return Some(Self::Routed);
+            return Some(NatKeys::Routed);
         }
-        let (profile, config) = profile(name, problems)?;
-        let choice = NatChoice { profile: Some(profile), config: config.into() };
-        Some(Self::Translated(Box::new(choice)))
+        let (profile, config) = named(name, catalogue, problems)?;
+        let given = Given { whole: name.span, entries: &[] };
+        return Some(NatKeys::Mapped(Box::new(Mapped { profile: Some(profile), config, given })));
     }
-}
-
-fn profile(name: Located<&str>, problems: &mut Problems) -> Option<(ProfileRef, NatConfig)> {
-    let profile = natbed_nat::profile(name.value);
-    if profile.is_none() {
-        let names = profiles().iter().map(|profile| profile.name);
-        problems.unknown(name.span, "NAT profile", name.value, names);
-    }
-    let profile = profile?;
-    let reference = ProfileRef {
-        name: profile.name.to_owned(),
-        status: profile.status,
-        source: profile.source.to_owned(),
-    };
-    Some((reference, profile.behaviour.nat()?.clone()))
-}
-
-fn properties(entry: &Entry, problems: &mut Problems) -> Option<NatChoice> {
     let fields = Fields::open(&entry.value, entry.key.span, &keys::NAT, problems)?;
-    let (profile, base) = match fields.get("profile") {
-        None => (None, NatConfig::default()),
-        Some(entry) => text(&entry.value, "a NAT profile's name", problems)
-            .and_then(|name| profile(name, problems))
-            .map_or((None, NatConfig::default()), |(name, config)| (Some(name), config)),
+    let mut rules = ["one_to_one", "nptv6", "clat"].into_iter().filter_map(|key| fields.get(key));
+    let Some(by_rule) = rules.next() else {
+        let mapped = mapped(&fields, entry.key.span, catalogue, problems)?;
+        return Some(NatKeys::Mapped(Box::new(mapped)));
     };
-    let udp_timeout = fields.optional("udp_timeout", problems, timer);
-    let udp_stream_timeout = fields.optional("udp_stream_timeout", problems, timer);
-    let config = NatConfig {
-        mapping: property(&fields, "mapping", Mapping::ALL, Mapping::NAMES, problems)
-            .unwrap_or(base.mapping),
-        filtering: property(&fields, "filtering", Filtering::ALL, Filtering::NAMES, problems)
-            .unwrap_or(base.filtering),
-        ports: property(&fields, "ports", PortAllocation::ALL, PortAllocation::NAMES, problems)
-            .unwrap_or(base.ports),
-        hairpin: property(&fields, "hairpin", Hairpin::ALL, Hairpin::NAMES, problems)
-            .unwrap_or(base.hairpin),
-        wan_input: property(&fields, "wan_input", WanInput::ALL, WanInput::NAMES, problems)
-            .unwrap_or(base.wan_input),
-        udp_timeout: udp_timeout.unwrap_or(base.udp_timeout),
-        // A flow seen both ways must not end before one seen one way only does.
-        udp_stream_timeout: udp_stream_timeout
-            .unwrap_or_else(|| base.udp_stream_timeout.max(udp_timeout.unwrap_or_default())),
-        udp_stream_after: fields
-            .optional("udp_stream_after", problems, timer_or_zero)
-            .unwrap_or(base.udp_stream_after),
-        refresh_inbound: fields
-            .optional("refresh_inbound", problems, boolean)
-            .unwrap_or(base.refresh_inbound),
-        refresh_outbound: fields
-            .optional("refresh_outbound", problems, boolean)
-            .unwrap_or(base.refresh_outbound),
-        max_flows: fields
-            .optional("max_flows", problems, |node, problems| {
-                number(node, "a number of flows", 1..=MAX_FLOWS, problems)
-            })
-            .unwrap_or(base.max_flows),
-        ..base
-    };
-    Some(NatChoice { profile, config: config.into() })
+    for other in fields.others(&[&by_rule.key.value]) {
+        let message = format!("`{}` has no effect on a NAT by rule", other.key.value);
+        problems.push(
+            Problem::new(other.key.span, message)
+                .label("without effect here")
+                .related(by_rule.key.span, "translates by rule"),
+        );
+    }
+    Some(NatKeys::ByRule(Located::new(rule(by_rule, problems)?, by_rule.value.span)))
 }
 
-/// The value of a property that is one of a few words.
-fn property<T: Copy>(
-    fields: &Fields<'_>,
-    key: &'static str,
-    values: &[T],
-    words: &'static [&'static str],
-    problems: &mut Problems,
-) -> Option<T> {
-    fields.optional(key, problems, |node, problems| {
-        word(node, &format!("value of `{key}`:"), values, words, problems)
+fn rule(entry: &Entry, problems: &mut Problems) -> Option<RuleKeys> {
+    Some(match &*entry.key.value {
+        "one_to_one" => RuleKeys::OneToOne { external: network(&entry.value, problems)? },
+        "nptv6" => RuleKeys::Nptv6 { external: ipv6_network(&entry.value, problems)? },
+        _ => {
+            let fields = Fields::open(&entry.value, entry.key.span, &keys::CLAT, problems)?;
+            let mut prefix = |key| {
+                let entry = fields.required(key, problems)?;
+                ipv6_network(&entry.value, problems)
+            };
+            let (nat64, prefix) = (prefix("nat64"), prefix("prefix"));
+            RuleKeys::Clat { nat64: nat64?, prefix: prefix? }
+        }
     })
+}
+
+/// Decodes the properties of a NAT, which start from a profile if `profile` names one.
+pub(crate) fn mapped<'t>(
+    fields: &Fields<'t>,
+    at: Span,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Option<Mapped<'t>> {
+    let name = fields.optional("profile", problems, |node, problems| {
+        text(node, "a NAT profile's name", problems)
+    });
+    let base = name.and_then(|name| named(name, catalogue, problems));
+    let (profile, base) =
+        base.map_or_else(Default::default, |(profile, config)| (Some(profile), config));
+    let whole = name.map_or(at, |name| name.span);
+    let config = properties(fields, base, problems);
+    Some(Mapped { profile, config, given: Given { whole, entries: fields.entries() } })
+}
+
+fn named(
+    name: Located<&str>,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> Option<(ProfileRef, NatConfig)> {
+    let (profile, behaviour) = catalogue.find(name, "NAT", problems)?;
+    match behaviour {
+        Behaviour::Nat(config) => Some((profile, config.clone())),
+        Behaviour::Firewall(_) => {
+            problems.push(Catalogue::other_kind(name, "a firewall", "firewall"));
+            None
+        }
+    }
 }

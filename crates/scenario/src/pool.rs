@@ -50,7 +50,33 @@ pub(crate) struct Pool {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     pub(crate) span: Span,
-    pub(crate) is_own_gateway: bool,
+    pub(crate) owner: Owner,
+}
+
+impl Taken {
+    /// Says whether the address is one that `owner` may come back to.
+    pub(crate) fn lets(&self, owner: Owner) -> bool {
+        match (self.owner, owner) {
+            (Owner::Outside { lan, .. }, Owner::Outside { lan: again, is_later: true }) => {
+                lan == again
+            }
+            (Owner::Host { host, .. }, Owner::Host { host: again, is_later: true }) => {
+                host == again
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What an address is given to; `is_later` for what an event gives it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The inside of a gateway.
+    Inside,
+    /// The outside of the gateway of this LAN.
+    Outside { lan: usize, is_later: bool },
+    /// This host.
+    Host { host: usize, is_later: bool },
 }
 
 impl Pool {
@@ -83,13 +109,14 @@ impl Pool {
             && (self.first..=self.last).contains(&to_number(address))
     }
 
-    /// Takes `address`, or returns who has it.
+    /// Takes `address`, or returns who has it; its owner may come back to it.
     pub(crate) fn take(&mut self, address: IpAddr, by: Taken) -> Result<(), Taken> {
         match self.taken.entry(to_number(address)) {
             Entry::Vacant(free) => {
                 free.insert(by);
                 Ok(())
             }
+            Entry::Occupied(first) if first.get().lets(by.owner) => Ok(()),
             Entry::Occupied(first) => Err(*first.get()),
         }
     }

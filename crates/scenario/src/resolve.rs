@@ -4,19 +4,26 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use natbed_nat::{Forward, TranslatorConfig};
+use ipnet::IpNet;
+use natbed_nat::{Forward, PortBlocks, TranslatorConfig};
 use natbed_units::SimDuration;
 
-use crate::address::{self, Addresses, Plan};
+use crate::address::{self, Addresses, Pair, Plan};
+use crate::catalogue::Catalogue;
 use crate::decode::{Fields, delay, keys, span_of_run};
 use crate::diagnostic::LineIndex;
 use crate::event::{self, EventKeys};
 use crate::host::{self, HostKeys, Place};
-use crate::lan::{self, ForwardKeys, LanKeys};
+use crate::lan::{self, ForwardKeys, IPV6, LanKeys, version};
+use crate::link::LinkKeys;
+use crate::nat_check::{self, Site};
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
+use crate::profile::NamedProfile;
+use crate::profile_keys;
 use crate::scenario::{
-    Attachment, Gateway, Host, Interface, Internet, Lan, LanIndex, Link, NatChoice, Scenario,
+    Attachment, Gateway, Host, Interface, Internet, Ipv6Gateway, Lan, LanIndex, Link, NatChoice,
+    Scenario, SecondLan,
 };
 use crate::session::{self, SessionKeys};
 use crate::topology::{self, Upstream};
@@ -34,44 +41,64 @@ pub(crate) struct Written<'t> {
     pub(crate) host_names: BTreeMap<&'t str, usize>,
     pub(crate) sessions: Vec<SessionKeys<'t>>,
     pub(crate) events: Vec<EventKeys<'t>>,
+    /// Whether there are events at all, also some that were not right.
+    pub(crate) has_events: bool,
     pub(crate) horizon: SimDuration,
 }
 
 /// Makes the scenario that `root` describes; `None` if anything in it was reported.
-pub(crate) fn resolve(root: &Node, lines: &LineIndex, problems: &mut Problems) -> Option<Scenario> {
-    let written = Written::decode(root, problems)?;
+///
+/// `given` are profiles that it may name beside those built in and its own.
+pub(crate) fn resolve(
+    root: &Node,
+    lines: &LineIndex,
+    given: &[NamedProfile],
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    let written = Written::decode(root, given, problems)?;
     let mut upstreams = topology::upstreams(&written.lans, &written.lan_names, problems);
     written.check_internet(&mut upstreams, problems);
     let domains = topology::domains(&written.lans, &upstreams);
-    topology::check_overlaps(&written.lans, &upstreams, &domains, problems);
+    let routes = topology::routes(&written.lans, &upstreams, &domains);
+    topology::check_overlaps(&written.lans, &upstreams, &domains, &routes, problems);
     let addresses = address::assign(
         &Plan {
             lans: &written.lans,
             lan_names: &written.lan_names,
             hosts: &written.hosts,
+            host_names: &written.host_names,
+            events: &written.events,
             upstreams: &upstreams,
-            domains: &domains,
+            routes: &routes,
         },
         problems,
     );
     let lans = written.resolve_lans(&upstreams, &addresses, problems);
     let hosts = written.resolve_hosts(&addresses, problems);
     let sessions = written.resolve_sessions(lines, problems);
-    let events = written.resolve_events(problems);
+    let events = written.resolve_events(&upstreams, &addresses, problems);
     let Written { internet, horizon, .. } = written;
     problems.is_empty().then_some(Scenario { internet, lans, hosts, sessions, events, horizon })
 }
 
 impl<'t> Written<'t> {
-    fn decode(root: &'t Node, problems: &mut Problems) -> Option<Self> {
+    fn decode(root: &'t Node, given: &[NamedProfile], problems: &mut Problems) -> Option<Self> {
         let fields = Fields::open(root, root.span, &keys::DOCUMENT, problems)?;
-        let lans = fields.get("lans").map(|entry| lan::decode(entry, problems)).unwrap_or_default();
+        let mut catalogue = Catalogue::new(given);
+        if let Some(entry) = fields.get("profiles") {
+            profile_keys::decode(entry, &mut catalogue, problems);
+        }
+        let lans = fields.get("lans");
+        let lans = lans.map(|entry| lan::decode(entry, &catalogue, problems)).unwrap_or_default();
         let hosts = fields.required("hosts", problems);
-        let hosts = hosts.map(|entry| host::decode(entry, problems)).unwrap_or_default();
+        let hosts =
+            hosts.map(|entry| host::decode(entry, &catalogue, problems)).unwrap_or_default();
         let sessions = fields.required("sessions", problems);
         let sessions = sessions.map(|entry| session::decode(entry, problems)).unwrap_or_default();
         let events = fields.get("events");
-        let events = events.map(|entry| event::decode(entry, problems)).unwrap_or_default();
+        let has_events = events.is_some();
+        let events =
+            events.map(|entry| event::decode(entry, &catalogue, problems)).unwrap_or_default();
         let written = Self {
             internet: fields
                 .get("internet")
@@ -82,6 +109,7 @@ impl<'t> Written<'t> {
             hosts,
             sessions,
             events,
+            has_events,
             horizon: fields
                 .get("horizon")
                 .and_then(|entry| horizon(&entry.value, problems))
@@ -121,7 +149,8 @@ impl<'t> Written<'t> {
             }
         }
         for host in &self.hosts {
-            if let Some(Place::Internet { address }) = &host.place {
+            for interface in &host.interfaces {
+                let Place::Internet { address } = &interface.place else { continue };
                 problems.push(
                     Problem::new(address.span, "the host is on an Internet that is not there")
                         .label("needs `lan`")
@@ -149,61 +178,124 @@ impl<'t> Written<'t> {
     ) -> Vec<Lan> {
         let mut lans = Vec::with_capacity(self.lans.len());
         for (at, lan) in self.lans.iter().enumerate() {
-            let nat = self.nat(at, addresses, problems);
-            let gateway = lan.gateway.as_ref().and_then(|gateway| {
-                let via = match upstreams[at] {
-                    Upstream::Lan(outside) => Some(outside),
-                    _ => None,
-                };
-                let base =
-                    via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));
-                Some(Gateway {
-                    inside: addresses.inside[at]?,
-                    external: addresses.external[at]?,
-                    via: via.map(LanIndex),
-                    nat,
-                    firewall: gateway.firewall.clone(),
-                    uplink: gateway.uplink.over(base),
-                    pool: Vec::new(),
-                    icmp_errors: true,
-                    ipv6: None,
-                })
-            });
+            if lan.ipv6.is_some() || lan.subnet_of(IPV6).is_some() {
+                lan.link.check_ipv6(problems);
+            }
+            let gateway = self.gateway(at, upstreams[at], addresses, problems);
+            let inside = addresses.inside[at];
+            let second_of = match upstreams[at] {
+                Upstream::Shared(of) => lan.subnet.and_then(|subnet| {
+                    Some(SecondLan {
+                        of: LanIndex(of),
+                        inside: inside[version(&subnet.value)]?,
+                        ipv6_inside: lan.ipv6.and(inside[IPV6]),
+                    })
+                }),
+                _ => None,
+            };
             lans.extend(lan.subnet.map(|subnet| Lan {
                 name: lan.name.value.to_owned(),
                 subnet: subnet.value,
-                ipv6: None,
-                second_of: None,
+                ipv6: lan.ipv6.and_then(|ipv6| match ipv6.value {
+                    IpNet::V6(ipv6) => Some(ipv6),
+                    IpNet::V4(_) => None,
+                }),
                 isolate: lan.isolate,
                 link: lan.link.over(Link::default()),
                 gateway,
+                second_of,
             }));
         }
         lans
     }
 
-    /// The NAT of a LAN's gateway with its port forwards.
-    fn nat(&self, at: usize, addresses: &Addresses, problems: &mut Problems) -> Option<NatChoice> {
-        let gateway = self.lans[at].gateway.as_ref()?;
+    /// The gateway of LAN `at`, if it has one of its own.
+    fn gateway(
+        &self,
+        at: usize,
+        upstream: Upstream,
+        addresses: &Addresses,
+        problems: &mut Problems,
+    ) -> Option<Gateway> {
+        let lan = &self.lans[at];
+        let gateway = lan.gateway.as_ref()?;
         let forwards = self.forwards(at, &gateway.forwards, addresses, problems);
-        match &gateway.nat.as_ref()?.value {
-            NatKeys::Translated(choice) => {
-                let mut choice = NatChoice::clone(choice);
-                if let TranslatorConfig::Nat(config) = &mut choice.config {
-                    config.forwards.extend(forwards);
-                }
-                Some(choice)
-            }
-            NatKeys::Routed => {
-                if let Some(forward) = gateway.forwards.first() {
-                    problems.push(
-                        Problem::new(forward.port.span, "a port forward needs a NAT")
-                            .label("the gateway has `nat: none`"),
-                    );
-                }
-                None
-            }
+        let subnet = lan.subnet?;
+        let nat = self.nat(at, subnet, addresses, forwards, problems);
+        let ipv6_nat = lan.ipv6.map(|ipv6| self.nat(at, ipv6, addresses, Vec::new(), problems));
+        let via = match upstream {
+            Upstream::Lan(outside) => Some(outside),
+            Upstream::Internet => None,
+            Upstream::Closed | Upstream::Shared(_) | Upstream::Unknown => return None,
+        };
+        let (inside, outside) = (addresses.inside[at], &addresses.external[at]);
+        let main = version(&subnet.value);
+        if [inside[IPV6], outside[main].first().copied()].iter().flatten().any(IpAddr::is_ipv6) {
+            gateway.uplink.check_ipv6(problems);
         }
+        let base = via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));
+        let (external, pool) = outside[main].split_first()?;
+        Some(Gateway {
+            inside: inside[main]?,
+            external: *external,
+            pool: pool.to_vec(),
+            via: via.map(LanIndex),
+            nat,
+            firewall: gateway.main.firewall.clone(),
+            icmp_errors: gateway.icmp_errors,
+            uplink: gateway.uplink.over(base),
+            ipv6: ipv6_nat.and_then(|nat| {
+                let (external, pool) = outside[IPV6].split_first()?;
+                Some(Ipv6Gateway {
+                    inside: inside[IPV6]?,
+                    external: *external,
+                    pool: pool.to_vec(),
+                    nat,
+                    firewall: gateway.ipv6.firewall.clone(),
+                })
+            }),
+        })
+    }
+
+    /// The NAT of a LAN's gateway for one of its subnets, with its port forwards.
+    fn nat(
+        &self,
+        at: usize,
+        subnet: Located<IpNet>,
+        addresses: &Addresses,
+        forwards: Vec<(Span, Forward)>,
+        problems: &mut Problems,
+    ) -> Option<NatChoice> {
+        let version = version(&subnet.value);
+        let mapped = match &self.lans[at].half(version)?.nat.as_ref()?.value {
+            NatKeys::Mapped(mapped) => mapped,
+            other => {
+                if let Some((span, _)) = forwards.first() {
+                    problems.push(match other {
+                        NatKeys::ByRule(_) => {
+                            Problem::new(*span, "a NAT by rule forwards no ports")
+                                .label("each address has its own anyway")
+                        }
+                        _ => Problem::new(*span, "a port forward needs a NAT")
+                            .label("the gateway has `nat: none`"),
+                    });
+                }
+                let NatKeys::ByRule(rule) = other else { return None };
+                let config =
+                    TranslatorConfig::Stateless(nat_check::by_rule(*rule, subnet, problems)?);
+                return Some(NatChoice { profile: None, config });
+            }
+        };
+        let (spans, forwards): (Vec<Span>, Vec<Forward>) = forwards.into_iter().unzip();
+        let mut config = mapped.config.clone();
+        config.forwards.extend(forwards);
+        if let Some(PortBlocks::Deterministic { subscribers, .. }) = &mut config.port_blocks {
+            *subscribers = subnet.value;
+        }
+        let site =
+            Site { inside: subnet, externals: &addresses.external[at][version], forwards: &spans };
+        nat_check::check(mapped, &config, site, problems);
+        Some(NatChoice { profile: mapped.profile.clone(), config: config.into() })
     }
 
     fn forwards(
@@ -212,7 +304,7 @@ impl<'t> Written<'t> {
         written: &[ForwardKeys<'t>],
         addresses: &Addresses,
         problems: &mut Problems,
-    ) -> Vec<Forward> {
+    ) -> Vec<(Span, Forward)> {
         let mut taken: BTreeMap<_, Span> = BTreeMap::new();
         let mut forwards = Vec::with_capacity(written.len());
         for forward in written {
@@ -223,13 +315,15 @@ impl<'t> Written<'t> {
                         .label("forwarded again")
                         .related(first, "first forwarded here"),
                 );
+                continue;
             }
             let target = self.forward_target(at, forward.target, addresses, problems);
-            forwards.extend(target.map(|target| Forward {
+            let made = target.map(|target| Forward {
                 protocol: forward.protocol,
                 external_port: forward.port.value,
                 internal: (target, forward.target_port).into(),
-            }));
+            });
+            forwards.extend(made.map(|made| (forward.port.span, made)));
         }
         forwards
     }
@@ -243,13 +337,18 @@ impl<'t> Written<'t> {
         problems: &mut Problems,
     ) -> Option<IpAddr> {
         let lan = &self.lans[at];
+        let subnet = lan.subnet?.value;
         let (address, is_here) = match target.value.parse() {
-            Ok(address) => (Some(address), lan.subnet?.value.contains(&address)),
+            Ok(address) => (Some(address), subnet.contains(&address)),
             Err(_) => {
                 let host = self.host(target, problems)?;
-                let is_here = matches!(&self.hosts[host].place,
-                    Some(Place::Lan { lan, .. }) if self.lan_names.get(lan.value) == Some(&at));
-                (addresses.hosts[host], is_here)
+                let interface = self.hosts[host].interfaces.iter().position(|interface| {
+                    matches!(&interface.place,
+                        Place::Lan { lan, .. } if self.lan_names.get(lan.value) == Some(&at))
+                });
+                let address = interface
+                    .and_then(|interface| addresses.hosts[host][interface][version(&subnet)]);
+                (address, interface.is_some())
             }
         };
         if !is_here {
@@ -264,31 +363,42 @@ impl<'t> Written<'t> {
 
     fn resolve_hosts(&self, addresses: &Addresses, problems: &mut Problems) -> Vec<Host> {
         let mut hosts = Vec::with_capacity(self.hosts.len());
-        for (at, host) in self.hosts.iter().enumerate() {
-            let lan = match &host.place {
-                Some(Place::Lan { lan, .. }) => match self.lan(*lan, problems) {
-                    Some(lan) => Some(lan),
-                    None => continue,
-                },
-                Some(Place::Internet { .. }) => None,
-                None => continue,
-            };
-            let Some(address) = addresses.hosts[at] else { continue };
-            let base = lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
+        for (host, addresses) in self.hosts.iter().zip(&addresses.hosts) {
+            let interfaces = host.interfaces.iter().zip(addresses);
+            let interfaces = interfaces.filter_map(|(interface, pair)| {
+                let lan = match &interface.place {
+                    Place::Lan { lan, .. } => Some(self.lan(*lan, problems)?),
+                    Place::Internet { .. } => None,
+                };
+                if pair[IPV6].is_some() {
+                    interface.uplink.check_ipv6(problems);
+                }
+                self.interface(lan, *pair, interface.uplink)
+            });
             hosts.push(Host {
                 name: host.name.value.to_owned(),
-                interfaces: vec![Interface {
-                    attachment: lan
-                        .map_or(Attachment::Internet, |lan| Attachment::Lan(LanIndex(lan))),
-                    address,
-                    ipv6_address: None,
-                    link: host.uplink.over(base),
-                }],
+                interfaces: interfaces.collect(),
                 firewall: host.firewall.clone(),
                 serve: host.serve.clone(),
             });
         }
         hosts
+    }
+
+    /// The interface in a LAN, or on the Internet, that has these addresses.
+    pub(crate) fn interface(
+        &self,
+        lan: Option<usize>,
+        [ipv4, ipv6]: Pair,
+        uplink: LinkKeys,
+    ) -> Option<Interface> {
+        let base = lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
+        Some(Interface {
+            attachment: lan.map_or(Attachment::Internet, |lan| Attachment::Lan(LanIndex(lan))),
+            address: ipv4.or(ipv6)?,
+            ipv6_address: ipv4.and(ipv6),
+            link: uplink.over(base),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::decode::{
 use crate::expect::{self, ExpectKeys};
 use crate::limits::{MAX_DELAY, MAX_ECHO, MAX_ECHOES, MAX_SERVERS, MAX_SESSIONS, MIN_ECHO};
 use crate::problem::{Problem, Problems};
-use crate::scenario::{Discovery, Load, Stack};
+use crate::scenario::{Discovery, Load, Restart, Stack};
 use crate::tree::{Entry, Located, Node};
 
 /// What a rendezvous takes one way unless the file says otherwise.
@@ -29,6 +29,7 @@ pub(crate) struct SessionKeys<'t> {
     pub(crate) start: Vec<(Located<&'t str>, SimDuration)>,
     pub(crate) load: Load,
     pub(crate) hold: SimDuration,
+    pub(crate) restart: Restart,
     pub(crate) expect: Option<ExpectKeys>,
 }
 
@@ -71,6 +72,11 @@ fn session<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<SessionKeys<
         hold: fields
             .optional("hold", problems, span_of_run)
             .map_or(SimDuration::ZERO, |hold| hold.value),
+        restart: fields
+            .optional("restart", problems, |node, problems| {
+                word(node, "reason to restart", Restart::ALL, Restart::NAMES, problems)
+            })
+            .unwrap_or(Restart::Never),
         expect: fields.get("expect").and_then(|entry| expect::decode(entry, problems)),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::lan::LanKeys;
+use crate::lan::{IPV4, IPV6, LanKeys, version, version_name};
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
 use crate::tree::{Located, Span};
@@ -16,6 +16,8 @@ pub(crate) enum Upstream {
     Closed,
     Internet,
     Lan(usize),
+    /// It is the gateway of another LAN, which this one shares.
+    Shared(usize),
     /// Something that was reported.
     Unknown,
 }
@@ -36,22 +38,74 @@ pub(crate) fn upstreams(
     names: &BTreeMap<&str, usize>,
     problems: &mut Problems,
 ) -> Vec<Upstream> {
-    let mut upstreams: Vec<Upstream> = lans
-        .iter()
-        .map(|lan| match lan.gateway.as_ref().map(|gateway| gateway.via) {
-            None => Upstream::Closed,
-            Some(None) => Upstream::Internet,
-            Some(Some(via)) => match names.get(via.value) {
-                Some(index) => Upstream::Lan(*index),
-                None => {
-                    problems.unknown(via.span, "LAN", via.value, names.keys().copied());
-                    Upstream::Unknown
-                }
-            },
-        })
-        .collect();
+    let mut upstreams = Vec::with_capacity(lans.len());
+    for lan in lans {
+        let Some(gateway) = &lan.gateway else {
+            upstreams.push(Upstream::Closed);
+            continue;
+        };
+        let Some(name) = gateway.of.or(gateway.via) else {
+            upstreams.push(Upstream::Internet);
+            continue;
+        };
+        upstreams.push(match names.get(name.value) {
+            Some(at) if gateway.of.is_none() => Upstream::Lan(*at),
+            Some(at) if can_be_shared(lan, &lans[*at], name.span, problems) => {
+                Upstream::Shared(*at)
+            }
+            Some(_) => Upstream::Unknown,
+            None => {
+                problems.unknown(name.span, "LAN", name.value, names.keys().copied());
+                Upstream::Unknown
+            }
+        });
+    }
     break_circles(lans, &mut upstreams, problems);
     upstreams
+}
+
+/// Reports, at the name of `owner`, why its gateway cannot serve `lan` as well.
+fn can_be_shared(
+    lan: &LanKeys<'_>,
+    owner: &LanKeys<'_>,
+    at: Span,
+    problems: &mut Problems,
+) -> bool {
+    let name = owner.name.value;
+    let missing = [IPV4, IPV6].into_iter().find(|version| {
+        lan.subnet_of(*version).is_some()
+            && owner.subnet.is_some()
+            && owner.subnet_of(*version).is_none()
+    });
+    let own_only = [IPV4, IPV6].into_iter().find_map(|version| {
+        let nat = owner.half(version)?.nat.as_ref()?;
+        lan.subnet_of(version)?;
+        nat.value.serves_one_subnet().then_some(nat.span)
+    });
+    let problem = match &owner.gateway {
+        None => Problem::new(at, format!("the LAN `{name}` has no gateway"))
+            .label("there is nothing to share"),
+        Some(gateway) if gateway.of.is_some() => {
+            Problem::new(at, format!("the LAN `{name}` shares a gateway itself"))
+                .label("expected the LAN that has the gateway")
+        }
+        Some(_) => match (missing, own_only) {
+            (Some(version), _) => {
+                let version = version_name(version);
+                Problem::new(at, format!("the gateway of `{name}` has no {version}"))
+                    .label(format!("cannot serve a LAN with {version}"))
+                    .related(subnet_span(owner), format!("the subnet of `{name}`"))
+            }
+            (None, Some(nat)) => {
+                Problem::new(at, format!("the NAT of `{name}` is for its own subnet alone"))
+                    .label("cannot serve a second LAN")
+                    .related(nat, "counts on the subnet")
+            }
+            (None, None) => return true,
+        },
+    };
+    problems.push(problem);
+    false
 }
 
 fn break_circles(lans: &[LanKeys<'_>], upstreams: &mut [Upstream], problems: &mut Problems) {
@@ -61,9 +115,10 @@ fn break_circles(lans: &[LanKeys<'_>], upstreams: &mut [Upstream], problems: &mu
         let mut at = start;
         while walk_of[at] == usize::MAX {
             walk_of[at] = start;
-            let Upstream::Lan(next) = upstreams[at] else { break };
+            let (Upstream::Lan(next) | Upstream::Shared(next)) = upstreams[at] else { break };
             if walk_of[next] == start {
-                if let Some(via) = lans[at].gateway.as_ref().and_then(|gateway| gateway.via) {
+                let gateway = lans[at].gateway.as_ref();
+                if let Some(via) = gateway.and_then(|gateway| gateway.via.or(gateway.of)) {
                     let name = lans[at].name.value;
                     problems.push(
                         Problem::new(
@@ -81,8 +136,14 @@ fn break_circles(lans: &[LanKeys<'_>], upstreams: &mut [Upstream], problems: &mu
     }
 }
 
-/// Finds the routing domain each LAN belongs to.
-pub(crate) fn domains(lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<Domain> {
+/// Finds the routing domain that each LAN belongs to with each IP version.
+pub(crate) fn domains(lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<[Domain; 2]> {
+    let ipv4 = domains_of(IPV4, lans, upstreams);
+    let ipv6 = domains_of(IPV6, lans, upstreams);
+    ipv4.into_iter().zip(ipv6).map(|(ipv4, ipv6)| [ipv4, ipv6]).collect()
+}
+
+fn domains_of(version: usize, lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<Domain> {
     let mut domains: Vec<Option<Domain>> = vec![None; lans.len()];
     for start in 0..lans.len() {
         // Up through routed gateways to a LAN whose domain is settled, then back down.
@@ -93,9 +154,11 @@ pub(crate) fn domains(lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<Domai
                 break domain;
             }
             chain.push(at);
-            let nat = lans[at].gateway.as_ref().and_then(|gateway| gateway.nat.as_ref());
+            let nat = lans[at].half(version).and_then(|half| half.nat.as_ref());
             match (nat.map(|nat| &nat.value), upstreams[at]) {
-                (_, Upstream::Closed) | (Some(NatKeys::Translated(_)), _) => break Domain::Lan(at),
+                (_, Upstream::Closed) => break Domain::Lan(at),
+                (_, Upstream::Shared(owner)) => at = owner,
+                (Some(NatKeys::Mapped(_) | NatKeys::ByRule(_)), _) => break Domain::Lan(at),
                 (Some(NatKeys::Routed), Upstream::Internet) => break Domain::Internet,
                 (Some(NatKeys::Routed), Upstream::Lan(next)) => at = next,
                 (None, _) | (_, Upstream::Unknown) => break Domain::Unknown(at),
@@ -110,17 +173,63 @@ pub(crate) fn domains(lans: &[LanKeys<'_>], upstreams: &[Upstream]) -> Vec<Domai
         .collect()
 }
 
-/// Reports subnets that overlap where packets for both are routed.
+/// A network that packets are routed to within a domain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route<'t> {
+    pub(crate) domain: Domain,
+    pub(crate) network: Located<IpNet>,
+    /// The LAN that it leads to.
+    pub(crate) lan: &'t str,
+    /// Whether it is the outside of a NAT by rule rather than the LAN's subnet.
+    pub(crate) is_outside: bool,
+}
+
+impl Route<'_> {
+    fn describe(&self) -> String {
+        let what = if self.is_outside { "outside network" } else { "subnet" };
+        format!("the {what} of `{}`", self.lan)
+    }
+}
+
+/// Returns the routes of all domains, in the order of the file.
+pub(crate) fn routes<'t>(
+    lans: &[LanKeys<'t>],
+    upstreams: &[Upstream],
+    domains: &[[Domain; 2]],
+) -> Vec<Route<'t>> {
+    let mut routes = Vec::with_capacity(lans.len());
+    for (at, lan) in lans.iter().enumerate() {
+        let name = lan.name.value;
+        for network in [lan.subnet, lan.ipv6].into_iter().flatten() {
+            let domain = domains[at][version(&network.value)];
+            routes.push(Route { domain, network, lan: name, is_outside: false });
+        }
+        let halves = [IPV4, IPV6].into_iter().filter_map(|version| lan.half(version));
+        for nat in halves.filter_map(|half| half.nat.as_ref()) {
+            let Some(network) = nat.value.external_network() else { continue };
+            let domain = match upstreams[at] {
+                Upstream::Internet => Domain::Internet,
+                Upstream::Lan(outside) => domains[outside][version(&network.value)],
+                Upstream::Closed | Upstream::Shared(_) | Upstream::Unknown => continue,
+            };
+            routes.push(Route { domain, network, lan: name, is_outside: true });
+        }
+    }
+    routes
+}
+
+/// Reports networks that overlap where packets for both are routed.
 pub(crate) fn check_overlaps(
     lans: &[LanKeys<'_>],
     upstreams: &[Upstream],
-    domains: &[Domain],
+    domains: &[[Domain; 2]],
+    routes: &[Route<'_>],
     problems: &mut Problems,
 ) {
-    let mut routed: Vec<(Domain, IpNet, usize)> = lans
+    let mut routed: Vec<(Domain, IpNet, usize)> = routes
         .iter()
         .enumerate()
-        .filter_map(|(at, lan)| Some((domains[at], lan.subnet?.value, at)))
+        .map(|(at, route)| (route.domain, route.network.value, at))
         .collect();
     // Subnets nest or are apart, so in order of their start the last wide one tells.
     routed.sort_unstable();
@@ -128,43 +237,44 @@ pub(crate) fn check_overlaps(
     for (domain, subnet, at) in routed {
         match widest {
             Some((same, wide, other)) if same == domain && wide.contains(&subnet) => {
-                report_overlap(
-                    lans,
-                    at.max(other),
-                    at.min(other),
-                    "are routed to each other",
-                    problems,
-                );
+                let (later, first) = (&routes[at.max(other)], &routes[at.min(other)]);
+                report_overlap(later, first, "are routed to each other", problems);
             }
             _ => widest = Some((domain, subnet, at)),
         }
     }
-    for (at, upstream) in upstreams.iter().enumerate() {
-        let Upstream::Lan(outside) = *upstream else { continue };
-        let (Some(inner), Some(outer)) = (lans[at].subnet, lans[outside].subnet) else { continue };
-        let overlap = inner.value.contains(&outer.value) || outer.value.contains(&inner.value);
-        if overlap && domains[at] != domains[outside] {
-            report_overlap(lans, at, outside, "are the two sides of one gateway", problems);
+    for at in 0..lans.len() {
+        let owner = match upstreams[at] {
+            Upstream::Shared(owner) => owner,
+            _ => at,
+        };
+        let Upstream::Lan(outside) = upstreams[owner] else { continue };
+        for version in [IPV4, IPV6] {
+            let side = |lan: usize| {
+                let network = lans[lan].subnet_of(version)?;
+                let (domain, lan) = (domains[lan][version], lans[lan].name.value);
+                Some(Route { domain, network, lan, is_outside: false })
+            };
+            let (Some(inner), Some(outer)) = (side(at), side(outside)) else { continue };
+            let (inside, beyond) = (inner.network.value, outer.network.value);
+            let overlap = inside.contains(&beyond) || beyond.contains(&inside);
+            if overlap && inner.domain != outer.domain {
+                report_overlap(&inner, &outer, "are the two sides of one gateway", problems);
+            }
         }
     }
 }
 
-fn report_overlap(
-    lans: &[LanKeys<'_>],
-    at: usize,
-    other: usize,
-    relation: &str,
-    problems: &mut Problems,
-) {
-    let (Some(Located { span, .. }), Some(first)) = (lans[at].subnet, lans[other].subnet) else {
-        return;
+fn report_overlap(route: &Route<'_>, first: &Route<'_>, relation: &str, problems: &mut Problems) {
+    let message = if route.is_outside || first.is_outside {
+        format!("{} overlaps with {}, but both {relation}", route.describe(), first.describe())
+    } else {
+        format!("the subnets of `{}` and `{}` overlap, but {relation}", route.lan, first.lan)
     };
-    let (name, first_name) = (lans[at].name.value, lans[other].name.value);
-    let message = format!("the subnets of `{name}` and `{first_name}` overlap, but {relation}");
     problems.push(
-        Problem::new(span, message)
+        Problem::new(route.network.span, message)
             .label("overlaps")
-            .related(first.span, format!("the subnet of `{first_name}`")),
+            .related(first.network.span, first.describe()),
     );
 }
 

@@ -37,6 +37,11 @@ impl<T> Located<T> {
     pub(crate) const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
+
+    /// Makes something of the value that was written at the same place.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Located<U> {
+        Located::new(make(self.value), self.span)
+    }
 }
 
 /// A value of the document. Cloning shares the text.

@@ -1,17 +1,16 @@
-//! Sessions and events held against the world they happen in.
+//! Sessions held against the world they happen in.
 
 use natbed_units::SimDuration;
 
 use crate::diagnostic::LineIndex;
-use crate::event::{EventKeys, Verb};
+use crate::event::Verb;
 use crate::expect::ExpectKeys;
-use crate::host::Place;
-use crate::nat_keys::NatKeys;
+use crate::host::{InterfaceKeys, Place};
+use crate::lan::IPV4;
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
 use crate::scenario::{
-    Discovery, Event, EventAction, Expect, ExpectedPath, HostIndex, IceState, LanIndex, LinkTarget,
-    Load, Path, Restart, Serve, Session,
+    Discovery, Expect, ExpectedPath, HostIndex, IceState, Load, Path, Restart, Serve, Session,
 };
 use crate::session::SessionKeys;
 use crate::tree::Located;
@@ -36,6 +35,11 @@ impl Written<'_> {
         let stun = self.servers(&session.stun, "stun", |serve| serve.stun, problems);
         let turn = self.servers(&session.turn, "turn", |serve| serve.turn.is_some(), problems);
         let start = session.between.map(|names| start(session, names, problems));
+        if let Some(names) = session.between {
+            self.check_ipv4(&names, problems);
+        }
+        self.check_ipv4(&session.stun, problems);
+        self.check_ipv4(&session.turn, problems);
         self.check_time(session, problems);
         if let Some(expect) = &session.expect {
             self.check_expectation(session, expect, problems);
@@ -50,7 +54,7 @@ impl Written<'_> {
             start: start?,
             load: session.load,
             hold: session.hold,
-            restart: Restart::Never,
+            restart: session.restart,
             expect: session.expect.as_ref().map(|expect| Expect {
                 path: expect.path.map(|path| path.value),
                 connect_within: expect.connect_within.map(|within| within.value),
@@ -59,8 +63,8 @@ impl Written<'_> {
                 loss: expect.loss,
                 rtt_p50: expect.rtt_p50,
                 rtt_p95: expect.rtt_p95,
-                noticed_within: None,
-                recover_within: None,
+                noticed_within: expect.noticed_within.map(|within| within.value),
+                recover_within: expect.recover_within.map(|within| within.value),
                 line: lines.line(expect.at.range().start),
             }),
         })
@@ -108,6 +112,35 @@ impl Written<'_> {
         servers
     }
 
+    /// Reports hosts that the stack, which speaks IPv4 here, cannot run on or reach.
+    fn check_ipv4(&self, names: &[Located<&str>], problems: &mut Problems) {
+        for name in names {
+            let Some(at) = self.host_names.get(name.value) else { continue };
+            let host = &self.hosts[*at];
+            if !host.interfaces.is_empty()
+                && !host.interfaces.iter().any(|interface| self.may_have_ipv4(interface))
+            {
+                problems.push(
+                    Problem::new(name.span, format!("`{}` has no IPv4 address", name.value))
+                        .label("the stack `webrtc-ice` runs over IPv4 alone here")
+                        .related(host.name.span, "has IPv6 alone")
+                        .help("a NAT with `clat` leads an IPv4 LAN into an IPv6 network"),
+                );
+            }
+        }
+    }
+
+    /// Says whether the interface has an IPv4 address, as far as that is known.
+    fn may_have_ipv4(&self, interface: &InterfaceKeys<'_>) -> bool {
+        match &interface.place {
+            Place::Internet { address } => address.value.is_ipv4(),
+            Place::Lan { lan, .. } => self.lan_names.get(lan.value).is_none_or(|lan| {
+                let lan = &self.lans[*lan];
+                lan.subnet.is_none() || lan.subnet_of(IPV4).is_some()
+            }),
+        }
+    }
+
     /// Reports a session whose own times alone go beyond the horizon.
     fn check_time(&self, session: &SessionKeys<'_>, problems: &mut Problems) {
         let Discovery::Rendezvous { delay } = session.discovery;
@@ -122,11 +155,44 @@ impl Written<'_> {
                     .help("set a later `horizon`"),
             );
         }
-        let within = session.expect.as_ref().and_then(|expect| expect.connect_within);
-        if let Some(within) = within.filter(|within| within.value > horizon) {
+        let Some(expect) = &session.expect else { return };
+        let times = [
+            (expect.connect_within, "to connect"),
+            (expect.noticed_within, "to notice"),
+            (expect.recover_within, "to recover"),
+        ];
+        for (within, what) in times {
+            if let Some(within) = within.filter(|within| within.value > horizon) {
+                problems.push(
+                    Problem::new(within.span, format!("the time {what} is longer than the run"))
+                        .label(format!("the run ends after {horizon}")),
+                );
+            }
+        }
+    }
+
+    /// Reports times after an event that does not come, or that nothing recovers from.
+    fn check_recovery(
+        &self,
+        session: &SessionKeys<'_>,
+        expect: &ExpectKeys,
+        problems: &mut Problems,
+    ) {
+        for within in [expect.noticed_within, expect.recover_within].into_iter().flatten() {
+            if !self.has_events {
+                problems.push(
+                    Problem::new(within.span, "there is no event that this could follow")
+                        .label("needs `events`"),
+                );
+            }
+        }
+        let recovers =
+            session.restart != Restart::Never || self.events.iter().any(|event| event.verb.heals());
+        if let Some(within) = expect.recover_within.filter(|_| self.has_events && !recovers) {
             problems.push(
-                Problem::new(within.span, "the time to connect is longer than the run")
-                    .label(format!("the run ends after {horizon}")),
+                Problem::new(within.span, "nothing here lets the session recover")
+                    .label("impossible")
+                    .help("let it `restart`, or let an event mend what another one breaks"),
             );
         }
     }
@@ -138,6 +204,7 @@ impl Written<'_> {
         expect: &ExpectKeys,
         problems: &mut Problems,
     ) {
+        self.check_recovery(session, expect, problems);
         let Some(Located { value: ExpectedPath::Is(path), span }) = expect.path else { return };
         match path {
             Path::Relay if session.turn.is_empty() => problems.push(
@@ -153,8 +220,9 @@ impl Written<'_> {
                 let states = expect.states.iter().chain(&expect.final_state);
                 let state =
                     states.filter(|state| up.contains(&state.value)).map(|state| state.span);
-                let contradictions = expect.connect_within.map(|within| within.span);
-                for contradiction in contradictions.into_iter().chain(state) {
+                let times = [expect.connect_within, expect.noticed_within, expect.recover_within];
+                let times = times.into_iter().flatten().map(|within| within.span);
+                for contradiction in times.chain(state) {
                     problems.push(
                         Problem::new(contradiction, "this needs a connection")
                             .label("impossible")
@@ -169,88 +237,23 @@ impl Written<'_> {
     /// Says whether the session's hosts can reach each other inside a LAN; true if not known.
     fn share_lan(&self, session: &SessionKeys<'_>) -> bool {
         let Some(names) = session.between else { return true };
-        let places = names.map(|name| {
-            let host = self.host_names.get(name.value)?;
-            self.hosts[*host].place.as_ref()
-        });
-        match places {
-            [Some(Place::Lan { lan: first, .. }), Some(Place::Lan { lan: second, .. })] => {
-                let lan = self.lan_names.get(first.value);
-                first.value == second.value && !lan.is_some_and(|lan| self.lans[*lan].isolate)
-            }
-            [Some(_), Some(_)] => false,
-            _ => true,
+        if self.events.iter().any(|event| matches!(event.verb, Verb::Roam { .. })) {
+            return true; // they may meet later
         }
-    }
-
-    pub(crate) fn resolve_events(&self, problems: &mut Problems) -> Vec<Event> {
-        let mut events: Vec<Event> =
-            self.events.iter().filter_map(|event| self.event(event, problems)).collect();
-        events.sort_by_key(|event| event.at); // stable: one instant keeps the order of the file
-        events
-    }
-
-    fn event(&self, event: &EventKeys<'_>, problems: &mut Problems) -> Option<Event> {
-        if event.at.value >= self.horizon {
-            problems.push(
-                Problem::new(event.at.span, "the event comes after the run")
-                    .label(format!("the run ends after {}", self.horizon)),
-            );
+        let hosts = names.map(|name| self.host_names.get(name.value).map(|at| &self.hosts[*at]));
+        let [Some(first), Some(second)] = hosts else { return true };
+        if first.interfaces.is_empty() || second.interfaces.is_empty() {
+            return true;
         }
-        let action = match event.verb {
-            Verb::LinkDown => EventAction::LinkDown(self.link_target(event.target, problems)?),
-            Verb::LinkUp => EventAction::LinkUp(self.link_target(event.target, problems)?),
-            Verb::ServerStop => EventAction::ServerStop(self.server(event.target, problems)?),
-            Verb::ServerStart => EventAction::ServerStart(self.server(event.target, problems)?),
-            Verb::NatFlush => EventAction::NatFlush(self.nat_of(event.target, problems)?),
-        };
-        Some(Event { at: event.at.value, action })
-    }
-
-    fn link_target(&self, name: Located<&str>, problems: &mut Problems) -> Option<LinkTarget> {
-        if let Some(host) = self.host_names.get(name.value) {
-            return Some(LinkTarget::Host(HostIndex(*host)));
-        }
-        let Some(lan) = self.lan_names.get(name.value) else {
-            let names = self.lan_names.keys().chain(self.host_names.keys()).copied();
-            problems.unknown(name.span, "LAN or host", name.value, names);
-            return None;
-        };
-        if self.lans[*lan].gateway.is_none() {
-            problems.push(
-                Problem::new(name.span, format!("the LAN `{}` has no gateway", name.value))
-                    .label("there is no link out of it"),
-            );
-        }
-        Some(LinkTarget::Gateway(LanIndex(*lan)))
-    }
-
-    fn server(&self, name: Located<&str>, problems: &mut Problems) -> Option<HostIndex> {
-        let host = self.host(name, problems)?;
-        if self.hosts[host].serve == Serve::default() {
-            problems.push(
-                Problem::new(name.span, format!("`{}` serves nothing", name.value))
-                    .label("is no server"),
-            );
-        }
-        Some(HostIndex(host))
-    }
-
-    fn nat_of(&self, name: Located<&str>, problems: &mut Problems) -> Option<LanIndex> {
-        let lan = self.lan(name, problems)?;
-        let nat = self.lans[lan].gateway.as_ref().map(|gateway| gateway.nat.as_ref());
-        // A `nat` that was reported says nothing about whether there is one.
-        let has_nat = match nat {
-            None => false,
-            Some(nat) => !matches!(nat.map(|nat| &nat.value), Some(NatKeys::Routed)),
-        };
-        if !has_nat {
-            problems.push(
-                Problem::new(name.span, format!("the LAN `{}` has no NAT", name.value))
-                    .label("there is nothing to flush"),
-            );
-        }
-        Some(LanIndex(lan))
+        first.interfaces.iter().any(|interface| {
+            let Place::Lan { lan, .. } = &interface.place else { return false };
+            let is_isolated =
+                self.lan_names.get(lan.value).is_some_and(|at| self.lans[*at].isolate);
+            !is_isolated
+                && second.interfaces.iter().any(|other| {
+                    matches!(&other.place, Place::Lan { lan: same, .. } if same.value == lan.value)
+                })
+        })
     }
 }
 

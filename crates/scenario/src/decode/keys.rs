@@ -12,12 +12,54 @@ const fn keys(of: &'static str, names: &'static [&'static str]) -> Keys {
     Keys { of, names }
 }
 
+/// The keys of a NAT's properties behind some more.
+macro_rules! nat_keys {
+    ($($more:literal),*) => {
+        &[
+            $($more,)*
+            "mapping",
+            "filtering",
+            "tcp_mapping",
+            "tcp_filtering",
+            "filter_scope",
+            "ports",
+            "port_classes",
+            "port_parity",
+            "port_contiguity",
+            "port_blocks",
+            "port_hold",
+            "pooling",
+            "hairpin",
+            "udp_timeout",
+            "udp_stream_timeout",
+            "udp_stream_after",
+            "udp_well_known_timeout",
+            "tcp_timeout",
+            "tcp_opening_timeout",
+            "tcp_closing_timeout",
+            "tcp_reset_timeout",
+            "icmp_timeout",
+            "refresh_outbound",
+            "refresh_inbound",
+            "wan_input",
+            "unsolicited_tcp",
+            "fragments",
+            "exhausted",
+            "max_flows",
+            "max_flows_per_subscriber",
+            "max_ports_per_subscriber",
+            "nat64",
+        ]
+    };
+}
+
 pub(crate) static DOCUMENT: Keys = keys(
     "a scenario",
     &[
         "natbed",
         "name",
         "description",
+        "profiles",
         "internet",
         "lans",
         "hosts",
@@ -28,41 +70,76 @@ pub(crate) static DOCUMENT: Keys = keys(
         "matrix",
     ],
 );
+pub(crate) static PROFILE_FILE: Keys = keys("a file of profiles", &["natbed", "profiles"]);
+pub(crate) static PROFILE: Keys =
+    keys("a profile", nat_keys!("summary", "source", "status", "profile", "firewall"));
 pub(crate) static INTERNET: Keys = keys("the Internet", &["delay"]);
-pub(crate) static LAN: Keys = keys("a LAN", &["subnet", "isolate", "link", "gateway"]);
-pub(crate) static LINK: Keys = keys("a link", &["delay", "down", "up", "queue"]);
-pub(crate) static GATEWAY: Keys =
-    keys("a gateway", &["nat", "firewall", "via", "external", "uplink", "forwards"]);
+pub(crate) static LAN: Keys = keys("a LAN", &["subnet", "ipv6", "isolate", "link", "gateway"]);
+pub(crate) static LINK: Keys = keys("a link", &["delay", "down", "up", "queue", "mtu"]);
+pub(crate) static GATEWAY: Keys = keys(
+    "a gateway",
+    &["nat", "firewall", "via", "external", "uplink", "forwards", "icmp_errors", "ipv6", "of"],
+);
+pub(crate) static IPV6_GATEWAY: Keys =
+    keys("a gateway's IPv6 half", &["nat", "firewall", "external"]);
 pub(crate) static FORWARD: Keys = keys("a port forward", &["protocol", "port", "to"]);
-pub(crate) static NAT: Keys = keys(
-    "a NAT",
+pub(crate) static NAT: Keys = keys("a NAT", nat_keys!("profile", "one_to_one", "nptv6", "clat"));
+pub(crate) static CLAT: Keys = keys("a CLAT", &["nat64", "prefix"]);
+pub(crate) static PORT_BLOCKS: Keys = keys("a kind of port blocks", &["deterministic", "dynamic"]);
+pub(crate) static DETERMINISTIC: Keys =
+    keys("deterministic port blocks", &["compression", "overflow"]);
+pub(crate) static DYNAMIC: Keys = keys("dynamic port blocks", &["size", "max_blocks"]);
+pub(crate) static FIREWALL: Keys = keys(
+    "a firewall",
     &[
         "profile",
-        "mapping",
+        "outbound",
+        "inbound",
         "filtering",
-        "ports",
-        "hairpin",
         "udp_timeout",
         "udp_stream_timeout",
         "udp_stream_after",
+        "udp_well_known_timeout",
+        "tcp_timeout",
+        "tcp_opening_timeout",
+        "tcp_closing_timeout",
+        "tcp_reset_timeout",
+        "icmp_timeout",
         "refresh_inbound",
-        "refresh_outbound",
-        "wan_input",
+        "unsolicited_tcp",
+        "udp_rate",
+        "max_flow_age",
+        "captive_portal",
         "max_flows",
     ],
 );
-pub(crate) static FIREWALL: Keys = keys("a firewall", &["outbound", "inbound", "udp_timeout"]);
+pub(crate) static UDP_RATE: Keys = keys("a rate of packets", &["packets_per_second", "burst"]);
 pub(crate) static POLICY: Keys =
     keys("a firewall policy", &["allow", "drop", "reject", "rules", "default"]);
 pub(crate) static RULE: Keys = keys("a firewall rule", &["allow", "drop", "reject", "remote"]);
-pub(crate) static HOST: Keys =
-    keys("a host", &["lan", "address", "internet", "firewall", "uplink", "serve"]);
+pub(crate) static HOST: Keys = keys(
+    "a host",
+    &["lan", "address", "ipv6_address", "internet", "interfaces", "firewall", "uplink", "serve"],
+);
+pub(crate) static INTERFACE: Keys =
+    keys("an interface", &["lan", "address", "ipv6_address", "internet", "uplink"]);
 pub(crate) static SERVE: Keys = keys("a host's services", &["stun", "turn"]);
 pub(crate) static STUN: Keys = keys("a STUN service", &[]);
 pub(crate) static TURN: Keys = keys("a TURN service", &["users"]);
 pub(crate) static SESSION: Keys = keys(
     "a session",
-    &["between", "stack", "discovery", "stun", "turn", "start", "load", "hold", "expect"],
+    &[
+        "between",
+        "stack",
+        "discovery",
+        "stun",
+        "turn",
+        "start",
+        "load",
+        "hold",
+        "restart",
+        "expect",
+    ],
 );
 pub(crate) static DISCOVERY: Keys = keys("a discovery", &["rendezvous"]);
 pub(crate) static RENDEZVOUS: Keys = keys("a rendezvous", &["delay"]);
@@ -70,26 +147,66 @@ pub(crate) static LOAD: Keys = keys("a load", &["echo"]);
 pub(crate) static ECHO: Keys = keys("an echo load", &["count", "interval", "size"]);
 pub(crate) static EXPECT: Keys = keys(
     "an expectation",
-    &["path", "connect_within", "states", "final_state", "loss", "rtt_p50", "rtt_p95"],
+    &[
+        "path",
+        "connect_within",
+        "states",
+        "final_state",
+        "loss",
+        "rtt_p50",
+        "rtt_p95",
+        "noticed_within",
+        "recover_within",
+    ],
 );
 pub(crate) static AT_MOST: Keys = keys("a bound", &["at_most"]);
-pub(crate) static EVENT: Keys =
-    keys("an event", &["at", "link_down", "link_up", "server_stop", "server_start", "nat_flush"]);
+pub(crate) static EVENT: Keys = keys(
+    "an event",
+    &[
+        "at",
+        "link_down",
+        "link_up",
+        "server_stop",
+        "server_start",
+        "nat_flush",
+        "reboot",
+        "readdress",
+        "roam",
+        "set_firewall",
+        "log_in",
+        "interface",
+        "off_for",
+        "external",
+        "to",
+        "address",
+        "ipv6_address",
+        "firewall",
+    ],
+);
 
 /// Every key table, for the test that holds them against the reference.
 #[cfg(test)]
 pub(crate) static ALL: &[&Keys] = &[
     &DOCUMENT,
+    &PROFILE_FILE,
+    &PROFILE,
     &INTERNET,
     &LAN,
     &LINK,
     &GATEWAY,
+    &IPV6_GATEWAY,
     &FORWARD,
     &NAT,
+    &CLAT,
+    &PORT_BLOCKS,
+    &DETERMINISTIC,
+    &DYNAMIC,
     &FIREWALL,
+    &UDP_RATE,
     &POLICY,
     &RULE,
     &HOST,
+    &INTERFACE,
     &SERVE,
     &STUN,
     &TURN,

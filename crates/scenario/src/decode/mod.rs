@@ -9,8 +9,11 @@ pub(crate) mod quantity;
 mod scalar;
 
 pub(crate) use keys::Keys;
-pub(crate) use quantity::{delay, queue, rate, span_of_run, timer, timer_or_zero};
-pub(crate) use scalar::{address, boolean, check_name, digits, network, number, parse, text, word};
+pub(crate) use quantity::{delay, mtu, queue, rate, span_of_run, timer, timer_or_zero};
+pub(crate) use scalar::{
+    address, boolean, check_name, digits, ipv6_network, network, none_or, number, parse, property,
+    text, word,
+};
 
 use crate::problem::{Problem, Problems};
 use crate::tree::{Entry, Node, Span, Value};
@@ -58,6 +61,19 @@ impl<'t> Fields<'t> {
     /// Says whether all keys of the mapping are known; the others were reported.
     pub(crate) fn has_only_known(&self) -> bool {
         self.entries.iter().all(|entry| self.keys.names.contains(&&*entry.key.value))
+    }
+
+    /// Returns all entries, known or not.
+    pub(crate) const fn entries(&self) -> &'t [Entry] {
+        self.entries
+    }
+
+    /// Returns the known entries that are not of `keys`.
+    pub(crate) fn others(&self, keys: &[&str]) -> impl Iterator<Item = &'t Entry> {
+        self.entries.iter().filter(|entry| {
+            let key = &*entry.key.value;
+            self.keys.names.contains(&key) && !keys.contains(&key)
+        })
     }
 
     /// Returns the entry of `key`, which is one of the mapping's keys.

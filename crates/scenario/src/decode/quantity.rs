@@ -7,7 +7,9 @@ use std::str::FromStr;
 use natbed_units::{ByteCount, Rate, SimDuration};
 
 use super::scalar;
-use crate::limits::{MAX_DELAY, MAX_HORIZON, MAX_QUEUE, MAX_RATE, MAX_TIMER, MIN_QUEUE};
+use crate::limits::{
+    MAX_DELAY, MAX_HORIZON, MAX_MTU, MAX_QUEUE, MAX_RATE, MAX_TIMER, MIN_MTU, MIN_QUEUE,
+};
 use crate::problem::{Problem, Problems};
 use crate::tree::{Located, Node};
 
@@ -39,7 +41,7 @@ pub(crate) fn delay(node: &Node, problems: &mut Problems) -> Option<SimDuration>
     within(node, "a delay", SimDuration::ZERO..=MAX_DELAY, problems).map(|delay| delay.value)
 }
 
-/// An idle timer, more than nothing and up to 30 days.
+/// An idle timer, more than nothing and up to 100 days.
 pub(crate) fn timer(node: &Node, problems: &mut Problems) -> Option<SimDuration> {
     let range = SimDuration::from_nanos(1)..=MAX_TIMER;
     within(node, "a timer", range, problems).map(|timer| timer.value)
@@ -64,4 +66,11 @@ pub(crate) fn rate(node: &Node, problems: &mut Problems) -> Option<Rate> {
 /// A queue's size, at least one full packet.
 pub(crate) fn queue(node: &Node, problems: &mut Problems) -> Option<ByteCount> {
     within(node, "a queue", MIN_QUEUE..=MAX_QUEUE, problems).map(|queue| queue.value)
+}
+
+/// The largest packet of a link; what is too small for IPv6 may do for IPv4.
+pub(crate) fn mtu(node: &Node, problems: &mut Problems) -> Option<Located<u16>> {
+    let bytes = |bytes: u16| ByteCount::new(bytes.into());
+    let mtu = within(node, "an MTU", bytes(MIN_MTU[0])..=bytes(MAX_MTU), problems)?;
+    Some(Located::new(u16::try_from(mtu.value.bytes()).ok()?, mtu.span))
 }

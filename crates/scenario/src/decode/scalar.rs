@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
+use super::Fields;
 use crate::limits::MAX_NAME_CHARS;
 use crate::problem::{Problem, Problems};
 use crate::tree::{Located, Node, Value};
@@ -145,4 +146,44 @@ pub(crate) fn number(
         );
     }
     number
+}
+
+/// An IPv6 range of addresses, as [`network`].
+pub(crate) fn ipv6_network(node: &Node, problems: &mut Problems) -> Option<Located<Ipv6Net>> {
+    let network = network(node, problems)?;
+    match network.value {
+        IpNet::V6(v6) => Some(Located::new(v6, network.span)),
+        IpNet::V4(v4) => {
+            problems.push(
+                Problem::new(network.span, format!("`{v4}` is not an IPv6 subnet"))
+                    .label("expected one like `2001:db8:1::/64`"),
+            );
+            None
+        }
+    }
+}
+
+/// What `decode` takes, or `none` for that it is not there.
+pub(crate) fn none_or<'t, T>(
+    decode: impl FnOnce(&'t Node, &mut Problems) -> Option<T>,
+) -> impl FnOnce(&'t Node, &mut Problems) -> Option<Option<T>> {
+    |node, problems| {
+        if node.is_text("none") {
+            return Some(None);
+        }
+        decode(node, problems).map(Some)
+    }
+}
+
+/// The value of a property that is one of a few words.
+pub(crate) fn property<T: Copy>(
+    fields: &Fields<'_>,
+    key: &'static str,
+    values: &[T],
+    words: &'static [&'static str],
+    problems: &mut Problems,
+) -> Option<T> {
+    fields.optional(key, problems, |node, problems| {
+        word(node, &format!("value of `{key}`:"), values, words, problems)
+    })
 }

@@ -51,8 +51,10 @@ impl Gateway {
 pub struct Ipv6Gateway {
     /// Its address in the LAN: the first of the second subnet.
     pub inside: IpAddr,
-    /// Its IPv6 address outside.
+    /// Its address outside; an IPv6 one, unless a NAT64 leads to IPv4.
     pub external: IpAddr,
+    /// Further addresses outside, which its NAT translates to as well.
+    pub pool: Vec<IpAddr>,
     /// How it translates IPv6; `None` routes it.
     pub nat: Option<NatChoice>,
     /// Its firewall for IPv6; as a state of its own, also where the rules are those for IPv4.

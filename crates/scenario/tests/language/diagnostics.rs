@@ -329,7 +329,7 @@ fn nat_properties() {
         (nat("hairpin: «true»"), "unknown value of `hairpin`: `true`"),
         (nat("wan_input: «allow»"), "unknown value of `wan_input`: `allow`"),
         (nat("udp_timeout: «0s»"), "0ns is too little for a timer"),
-        (nat("udp_stream_timeout: «721h»"), "721h is too much for a timer"),
+        (nat("udp_stream_timeout: «2401h»"), "2401h is too much for a timer"),
         (nat("refresh_inbound: «yes»"), "expected `true` or `false`, found text"),
         (nat("max_flows: «0»"), "`0` is not a number of flows"),
         (nat("max_flows: «+5»"), "`+5` is not a number of flows"),
@@ -385,10 +385,7 @@ fn firewalls() {
     let firewall =
         |policy: &str| hosts(&format!("  c: {{ lan: home, firewall: {{ inbound: {policy} }} }}"));
     assert_each(&[
-        (
-            hosts("  c: { lan: home, firewall: «drop» }"),
-            "expected a mapping for a firewall, found text",
-        ),
+        (hosts("  c: { lan: home, firewall: «drop» }"), "unknown firewall profile `drop`"),
         (
             hosts("  c: { lan: home, firewall: { «input»: drop } }"),
             "unknown key of a firewall: `input`",
@@ -531,10 +528,11 @@ fn events() {
         (event("{ at: 1s, nat_flush: «closed» }"), "the LAN `closed` has no NAT"),
         (event("{ at: 1s, nat_flush: «s» }"), "unknown LAN `s`"),
     ]);
-    let diagnostics = invalid(&event("{ at: 1s, reboot: home }"));
+    let diagnostics = invalid(&event("{ at: 1s }"));
     assert_eq!(
         diagnostics.as_slice()[0].label,
-        "expected one of at, link_down, link_up, server_stop, server_start, nat_flush"
+        "expected one of link_down, link_up, server_stop, server_start, nat_flush, reboot, \
+         readdress, roam, set_firewall, log_in"
     );
 }
 

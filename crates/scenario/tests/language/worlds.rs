@@ -122,10 +122,11 @@ fn ipv6_subnets_work_the_same_way() {
     let scenario = case(&scenario(&format!(
         "lans:\n  site: {{ subnet: \"fd00:1::/64\", gateway: {{ nat: linux-masquerade }} }}\n  \
          lab: {{ subnet: \"fd00:2::/64\", gateway: {{ nat: none, via: site }} }}\n\
-         hosts: {{ a: {{ lan: lab }}, b: {{ lan: lab, address: \"fd00:2::11\" }}, c: {{ lan: lab }},\
-         d: {{ internet: \"2001:db8::7\" }} }}\n{SESSIONS}"
+         hosts: {{ e: {{ lan: lab }}, f: {{ lan: lab, address: \"fd00:2::11\" }}, c: {{ lan: lab }},\
+         d: {{ internet: \"2001:db8::7\" }}, a: {{ internet: 198.51.100.1 }},\
+         b: {{ internet: 198.51.100.2 }} }}\n{SESSIONS}"
     )));
-    let addresses = ["a", "b", "c", "d"].map(|host| address(&scenario, host));
+    let addresses = ["e", "f", "c", "d"].map(|host| address(&scenario, host));
     assert_eq!(addresses, ["fd00:2::10", "fd00:2::11", "fd00:2::12", "2001:db8::7"]);
     assert_eq!(outside(&scenario, "site"), "2001:db8:ffff::1");
     assert_eq!(outside(&scenario, "lab"), "fd00:1::100");
