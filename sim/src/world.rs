@@ -164,7 +164,7 @@ pub fn schedule_events(
                     world.at(at, move |world| world.network_mut().flush_router(router));
                 }
             }
-            // The language has no keys for these yet.
+            // What these do to the network is not carried out yet.
             EventAction::Reboot { .. }
             | EventAction::Readdress { .. }
             | EventAction::Roam { .. }
