@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use natbed_nat::{
-    Action, Behaviour, Filtering, FirewallConfig, Hairpin, Mapping, NatConfig, Pooling,
-    PortAllocation, WanInput,
+    Action, Behaviour, FilterScope, Filtering, FirewallConfig, Hairpin, Mapping, NatConfig,
+    Pooling, PortAllocation, WanInput,
 };
 use natbed_units::SimDuration;
 
@@ -45,6 +45,7 @@ const UNEXPLAINED: &str = "nothing about the box explains it";
 struct Claims {
     mapping: Option<Mapping>,
     filtering: Filtering,
+    filter_scope: Option<FilterScope>,
     ports: Option<PortAllocation>,
     port_parity: Option<bool>,
     port_contiguity: Option<bool>,
@@ -65,6 +66,7 @@ impl From<&NatConfig> for Claims {
         Self {
             mapping: Some(config.mapping),
             filtering: config.filtering,
+            filter_scope: Some(config.filter_scope),
             ports: Some(config.ports),
             port_parity: Some(config.port_parity),
             port_contiguity: Some(config.port_contiguity),
@@ -98,6 +100,7 @@ impl From<&FirewallConfig> for Claims {
         Self {
             mapping: None,
             filtering,
+            filter_scope: None,
             ports: None,
             port_parity: None,
             port_contiguity: None,
@@ -138,6 +141,7 @@ pub fn compare(findings: &Findings, behaviour: &Behaviour) -> Vec<Comparison> {
     let rows = [
         mapping,
         row("filtering", findings.filtering, Some(claims.filtering), UNEXPLAINED),
+        row("filter_scope", findings.filter_scope, claims.filter_scope, UNEXPLAINED),
         row("ports", findings.ports, claims.ports, blocks),
         row("port_parity", findings.port_parity, claims.port_parity, blocks),
         row("port_contiguity", findings.port_contiguity, claims.port_contiguity, blocks),

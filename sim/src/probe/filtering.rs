@@ -1,12 +1,12 @@
 //! Filtering behaviour (RFC 5780 section 4.4), and what becomes of packets that nobody asked for.
 
-use natbed_nat::{Filtering, Mapping, PortAllocation, WanInput};
+use natbed_nat::{FilterScope, Filtering, Mapping, PortAllocation, WanInput};
 use natbed_network::TopologyError;
 use natbed_peer::{BindingRequest, Change};
 
 use super::findings::Seen;
 use super::lab::{Lab, ServerEnd, Socket, Subject};
-use super::ports::next_port;
+use super::ports::{TOO_FEW_PORTS, next_port};
 
 const SOCKET: Socket = Socket { host: 0, port: 40_000 };
 /// Asks for answers that go elsewhere.
@@ -34,6 +34,35 @@ pub(super) fn behaviour(subject: &Subject<'_>) -> Result<Seen<Filtering>, Topolo
     } else {
         Filtering::AddressAndPortDependent
     }))
+}
+
+/// Finds out whether a permission is the mapping's or the internal endpoint's.
+///
+/// An endpoint with two mappings speaks to one end of the server through each; then that of the
+/// second mapping sends to the first.
+pub(super) fn scope(
+    subject: &Subject<'_>,
+    mapping: Option<Mapping>,
+    filtering: Option<Filtering>,
+) -> Result<Seen<FilterScope>, TopologyError> {
+    if mapping == Some(Mapping::EndpointIndependent) {
+        return Ok(Seen::NotVisible("an internal endpoint has one mapping"));
+    }
+    if filtering == Some(Filtering::EndpointIndependent) {
+        return Ok(Seen::NotVisible("no permission is needed"));
+    }
+    let mut lab = Lab::switch_on(subject)?;
+    // Where ports are overloaded, only after a clash do two mappings have two ports.
+    let rival = Socket { host: 1, ..SOCKET };
+    lab.mapped(rival, ServerEnd::FIRST);
+    let first = lab.mapped(SOCKET, ServerEnd::FIRST);
+    let second = lab.mapped(SOCKET, ServerEnd::OTHER_ADDRESS);
+    let (Some(first), Some(_)) = (first, second.filter(|_| second != first)) else {
+        return Ok(Seen::NotVisible(TOO_FEW_PORTS));
+    };
+    let arrival = lab.ask(ASKER, ServerEnd::OTHER_ADDRESS, answered_at(first.port));
+    let is_let_in = arrival.is_some_and(|arrival| arrival.at == SOCKET);
+    Ok(Seen::Value(if is_let_in { FilterScope::InternalEndpoint } else { FilterScope::Mapping }))
 }
 
 /// Finds out what a box that only filters does with a packet for a socket that has sent nothing.

@@ -1,6 +1,6 @@
 //! What a probe finds out.
 
-use natbed_nat::{Filtering, Hairpin, Mapping, Pooling, PortAllocation, WanInput};
+use natbed_nat::{FilterScope, Filtering, Hairpin, Mapping, Pooling, PortAllocation, WanInput};
 use natbed_units::SimDuration;
 
 /// A property as it looks from outside.
@@ -40,6 +40,8 @@ pub struct Findings {
     pub mapping_for_one_host: Seen<Option<Mapping>>,
     /// Filtering behaviour; that of a box which lets everything in is EIF.
     pub filtering: Seen<Filtering>,
+    /// What the permissions of the filter belong to.
+    pub filter_scope: Seen<FilterScope>,
     /// Port allocation.
     pub ports: Seen<PortAllocation>,
     /// Whether even ports become even ones and odd ports odd ones.
@@ -73,6 +75,7 @@ impl Findings {
             mapping: Seen::NotVisible(reason),
             mapping_for_one_host: Seen::NotVisible(reason),
             filtering: Seen::NotVisible(reason),
+            filter_scope: Seen::NotVisible(reason),
             ports: Seen::NotVisible(reason),
             port_parity: Seen::NotVisible(reason),
             port_contiguity: Seen::NotVisible(reason),

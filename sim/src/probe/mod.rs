@@ -69,6 +69,7 @@ pub fn probe(behaviour: &Behaviour, seed: Seed) -> Result<Findings, TopologyErro
         findings.ports = ports;
         findings.mapping = mapping.map(Some);
         findings.mapping_for_one_host = for_one_host.map(Some);
+        findings.filter_scope = filtering::scope(subject, m, f)?;
         findings.pooling = mapping::pooling(subject)?;
         findings.hairpin = hairpin::behaviour(subject, m, f, p, findings.port_parity.value())?;
         findings.wan_input = filtering::wan_input(subject, m, f, p)?;

@@ -61,10 +61,10 @@ fn looks(lab: &mut Lab) -> Option<Looks> {
     if pairs.iter().all(|(internal, external)| internal == external) {
         return Some(Looks::Kept);
     }
-    // By two if parity is kept; ports that others hold, and the end of a range, make larger steps.
+    // By two if parity is kept; the end of a block or of all ports makes another step.
     let steps = pairs.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
     let rising = steps.filter(|step| matches!(step, 1 | 2)).count();
-    Some(if 2 * rising >= pairs.len() - 1 { Looks::Rising } else { Looks::Random })
+    Some(if 3 * rising >= 2 * (pairs.len() - 1) { Looks::Rising } else { Looks::Random })
 }
 
 fn kept(subject: &Subject<'_>) -> Result<Seen<PortAllocation>, TopologyError> {

@@ -38,6 +38,8 @@ fn of_nat(config: &NatConfig) -> BTreeSet<&'static str> {
             unseen.insert(property);
         }
     };
+    // With one mapping, or without a filter, there is nothing to tell apart.
+    hide("filter_scope", is_eim || is_eif);
     // Kept ports have their parity and their neighbours anyway, and so has a sequence its neighbours.
     hide("port_parity", ports == Strict);
     hide("port_contiguity", ports == Strict || ports == Sequential && !config.port_parity);
