@@ -9,7 +9,9 @@ use natbed_units::SimDuration;
 use thiserror::Error;
 
 use crate::nat::subscribers_of;
-use crate::{Mapping, NatConfig, PortAllocation, PortBlocks, PortClasses, StatelessConfigError};
+use crate::{
+    Mapping, NatConfig, PortAllocation, PortBlocks, PortClasses, StatelessConfigError, siit,
+};
 
 /// The longest idle time that makes sense.
 const LONGEST: SimDuration = SimDuration::from_secs(100 * 24 * 3600);
@@ -88,7 +90,7 @@ pub enum NatConfigError {
         network: IpNet,
     },
     /// RFC 6052 has other lengths too; here the address stands in the last 32 bits.
-    #[error("the NAT64 prefix {prefix} is not a /96")]
+    #[error("the NAT64 prefix {prefix} is no /96 with zeros in bits 64 to 71")]
     Nat64Prefix {
         /// The prefix.
         prefix: Ipv6Net,
@@ -187,7 +189,7 @@ impl NatConfig {
         self.validate_ports()?;
         let external = validate_externals(externals)?;
         if let Some(prefix) = self.nat64 {
-            if prefix.prefix_len() != 96 {
+            if !siit::is_prefix(prefix) {
                 return Err(NatConfigError::Nat64Prefix { prefix });
             }
             if external.is_ipv6() {

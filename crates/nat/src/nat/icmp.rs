@@ -4,8 +4,6 @@
 //! (RFC 4787 REQ-12, RFC 5508 REQ-6, RFC 7857 section 7.1). Who sent it does not matter
 //! (RFC 4787 REQ-12a).
 
-use std::net::IpAddr;
-
 use natbed_packet::{Body, DropReason, Endpoint, Icmp, IcmpErrorKind, Packet, Protocol, Quoted};
 
 use super::mapping::MappingKey;
@@ -23,7 +21,6 @@ impl Nat {
         if self.config.nat64.is_some() {
             *kind = siit::error_to_v6(*kind);
         }
-        packet.source = self.remote_inside(packet.source);
         packet.destination = after.ip;
         Ok(Translation {
             protocol: packet.protocol(),
@@ -35,14 +32,9 @@ impl Nat {
     }
 
     /// Translates an error from inside about a packet that came in (RFC 5508 REQ-5), and turns it
-    /// back inside if that packet had been hairpinned (REQ-7). `destination` is what the outside
-    /// calls the error's destination.
-    pub(super) fn outbound_error(
-        &self,
-        packet: &mut Packet,
-        destination: IpAddr,
-    ) -> Result<Outbound, DropReason> {
-        let returns = self.pool.place(destination).is_some();
+    /// back inside if that packet had been hairpinned (REQ-7).
+    pub(super) fn outbound_error(&self, packet: &mut Packet) -> Result<Outbound, DropReason> {
+        let returns = self.pool.place(packet.destination).is_some();
         if returns && self.config.hairpin == Hairpin::None {
             return Err(DropReason::NoHairpin);
         }
@@ -63,7 +55,7 @@ impl Nat {
             if self.config.nat64.is_some() {
                 *kind = siit::error_to_v4(*kind);
             }
-            (packet.source, packet.destination) = (after.ip, destination);
+            packet.source = after.ip;
             return Ok(Outbound::Forwarded(translation));
         }
         let sender = self.quoted_sender(&outside)?;

@@ -6,6 +6,7 @@ mod flow;
 mod hairpin;
 mod icmp;
 mod mapping;
+mod nat64;
 mod pool;
 mod ports;
 mod subscribers;
@@ -126,19 +127,26 @@ impl Nat {
     /// that nobody asked for.
     pub fn outbound(&mut self, now: SimTime, packet: &mut Packet) -> Result<Outbound, DropReason> {
         self.handle_timeout(now);
-        let destination = self.remote_outside(packet.destination);
-        let Some(destination) = destination.filter(|_| self.is_inside(packet.source)) else {
+        if let Some(prefix) = self.config.nat64 {
+            return self.outbound_nat64(now, packet, prefix);
+        }
+        if !self.translates(packet) {
             return Err(DropReason::NotTranslatable);
-        };
+        }
+        self.leave(now, packet)
+    }
+
+    /// Translates a packet from inside whose destination is what the outside calls it.
+    #[inline(always)]
+    fn leave(&mut self, now: SimTime, packet: &mut Packet) -> Result<Outbound, DropReason> {
         if matches!(packet.body, Body::Icmp(Icmp::EchoReply { .. })) {
             return Err(DropReason::NotTranslatable);
         }
         let (Some(internal), Some(remote)) =
             (packet.source_endpoint(), packet.destination_endpoint())
         else {
-            return self.outbound_error(packet, destination);
+            return self.outbound_error(packet);
         };
-        let remote = Endpoint::new(destination, remote.port);
         if let Some(target) = self.pool.external(remote) {
             let hairpinned = self.hairpin(now, packet, internal, remote, target);
             return hairpinned.map(Outbound::Hairpinned);
@@ -147,9 +155,6 @@ impl Nat {
         let (external, created) = self.external_of(now, packet, protocol, internal, remote)?;
         let after = self.pool.endpoint(external);
         packet.set_source(after);
-        if self.config.nat64.is_some() {
-            packet.destination = destination;
-        }
         Ok(Outbound::Forwarded(Translation {
             protocol,
             before: internal,
@@ -174,10 +179,19 @@ impl Nat {
         packet: &mut Packet,
     ) -> Result<Translation, DropReason> {
         self.handle_timeout(now);
-        let v4 = self.pool.first().is_ipv4();
-        if packet.source.is_ipv4() != v4 || packet.destination.is_ipv4() != v4 {
+        if !self.translates(packet) {
             return Err(DropReason::NotTranslatable);
         }
+        let translation = self.enter(now, packet)?;
+        if let Some(prefix) = self.config.nat64 {
+            packet.source = siit::embed(prefix, packet.source);
+        }
+        Ok(translation)
+    }
+
+    /// Translates a packet from outside, but for its source.
+    #[inline(always)]
+    fn enter(&mut self, now: SimTime, packet: &mut Packet) -> Result<Translation, DropReason> {
         let Some(address) = self.pool.place(packet.destination) else {
             return Err(DropReason::NoMapping);
         };
@@ -202,9 +216,6 @@ impl Nat {
             }
         };
         packet.set_destination(after);
-        if self.config.nat64.is_some() {
-            packet.source = self.remote_inside(remote.ip);
-        }
         Ok(Translation { protocol, before: target, after, created: false, hairpinned_to: None })
     }
 
@@ -224,7 +235,8 @@ impl Nat {
     /// Ends what has expired; to call it early, late or twice does no harm.
     #[inline]
     pub fn handle_timeout(&mut self, now: SimTime) {
-        if self.poll_timeout().is_some_and(|at| at <= now) {
+        let is_due = |wakeup: Option<SimTime>| wakeup.is_some_and(|at| at <= now);
+        if is_due(self.flows.next_wakeup()) || is_due(self.answers.next_wakeup()) {
             self.expire(now);
         }
     }
@@ -336,29 +348,11 @@ impl Nat {
         to_it.map(|forward| External { address: 0, port: forward.external_port })
     }
 
-    /// Says whether an address can be one of a host inside. A NAT64 takes none in its own prefix,
-    /// which would go around in circles (RFC 6146 section 3.5).
+    /// Says whether a packet is of the IP version of the outside.
     #[inline]
-    fn is_inside(&self, ip: IpAddr) -> bool {
-        match self.config.nat64 {
-            None => ip.is_ipv4() == self.pool.first().is_ipv4(),
-            Some(prefix) => ip.is_ipv6() && siit::extract(prefix, ip).is_none(),
-        }
-    }
-
-    /// Returns what the outside calls an address that the inside sends to.
-    #[inline]
-    fn remote_outside(&self, ip: IpAddr) -> Option<IpAddr> {
-        match self.config.nat64 {
-            None => (ip.is_ipv4() == self.pool.first().is_ipv4()).then_some(ip),
-            Some(prefix) => siit::extract(prefix, ip),
-        }
-    }
-
-    /// Returns what the inside calls an address of the outside.
-    #[inline]
-    fn remote_inside(&self, ip: IpAddr) -> IpAddr {
-        self.config.nat64.map_or(ip, |prefix| siit::embed(prefix, ip))
+    fn translates(&self, packet: &Packet) -> bool {
+        let v4 = self.pool.first().is_ipv4();
+        packet.source.is_ipv4() == v4 && packet.destination.is_ipv4() == v4
     }
 
     /// Finds or makes the flow of a packet from inside; returns its external endpoint, and whether

@@ -8,6 +8,7 @@ mod firewall_limits;
 mod hairpin;
 mod lab;
 mod linux;
+mod nat64;
 mod outcome;
 mod pool;
 mod ports;

@@ -193,3 +193,58 @@ fn req_5508_8_want_of_room_is_answered_with_code_13() {
     let exhausted = DropReason::PortsExhausted.icmp_error();
     assert_eq!(exhausted, Some(IcmpErrorKind::AdminProhibited));
 }
+
+#[test]
+fn req_5508_5_an_error_about_an_answer_to_a_query() {
+    let mut lab = Lab::new(NatConfig::default());
+    let identifier = ping(&mut lab, "192.168.1.10", "203.0.113.1", 7);
+    let mut reply = echo_reply("203.0.113.1", EXTERNAL, identifier);
+    lab.receive(&mut reply).unwrap();
+    let mut refusal = Packet::icmp_error(ip("192.168.1.10"), PORT, &reply).unwrap();
+    lab.send(&mut refusal).unwrap();
+    assert_eq!(quoted(&refusal).1.destination, Endpoint::new(ip(EXTERNAL), identifier));
+    assert_eq!((refusal.source, refusal.destination), (ip(EXTERNAL), ip("203.0.113.1")));
+}
+
+#[test]
+fn req_5508_6_errors_about_queries_neither_renew_nor_end_them() {
+    let mut lab = Lab::new(NatConfig::default());
+    let mut request = echo_request("192.168.1.10", "203.0.113.1", 7);
+    lab.send(&mut request).unwrap();
+    lab.wait(secs(59));
+    let kind = IcmpErrorKind::HostUnreachable;
+    let about = Packet::icmp_error(ip("203.0.113.254"), kind, &request).unwrap();
+    lab.receive(&mut about.clone()).unwrap();
+    lab.receive(&mut about.clone()).unwrap();
+    lab.wait(secs(1));
+    assert_eq!(lab.receive(&mut about.clone()), Err(DropReason::IcmpErrorUnknownFlow));
+}
+
+#[test]
+fn req_5508_7_an_error_to_an_address_of_ours_about_nothing_hairpinned_is_dropped() {
+    let mut lab = Lab::profile("rfc4787-recommended");
+    let b = lab.out("192.168.1.11:6000", SERVER).unwrap();
+    // The host got no packet from that port of ours.
+    let invented = error("192.168.1.11", PORT, Endpoint::new(b.ip, 7), ep("192.168.1.11:6000"));
+    assert_eq!(lab.send(&mut invented.clone()), Err(DropReason::IcmpErrorUnknownFlow));
+}
+
+#[test]
+fn req_5508_10_time_exceeded_and_unreachable_pass_both_ways() {
+    for kind in [
+        IcmpErrorKind::NetUnreachable,
+        IcmpErrorKind::HostUnreachable,
+        IcmpErrorKind::PortUnreachable,
+        IcmpErrorKind::AdminProhibited,
+        IcmpErrorKind::TooBig { mtu: 1400 },
+        IcmpErrorKind::TtlExceeded,
+    ] {
+        let mut lab = Lab::new(NatConfig::default());
+        let source = lab.out(HOST, SERVER).unwrap();
+        let mut inbound = error("203.0.113.254", kind, source, ep(SERVER));
+        lab.receive(&mut inbound).unwrap();
+        let mut outbound = error("192.168.1.10", kind, ep(SERVER), ep(HOST));
+        lab.send(&mut outbound).unwrap();
+        assert_eq!((quoted(&inbound).0, quoted(&outbound).0), (kind, kind));
+    }
+}
