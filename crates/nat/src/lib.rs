@@ -13,9 +13,7 @@
 //! - [`direct_possible`], [`NatClass`]: which pairs of NATs can be crossed directly, in closed form
 //!
 //! Not in scope: fragments (packets here are whole), TCP state tracking (a TCP flow has one idle
-//! timer), port blocks and other limits for each subscriber, the
-//! hold time of freed ports (RFC 6888 REQ-8), port parity (RFC 4787 REQ-4, optional since RFC 7857
-//! section 8), and application level gateways.
+//! timer), and application level gateways.
 #![forbid(unsafe_code)]
 
 mod answer;

@@ -41,7 +41,7 @@ pub struct NatClass {
 /// What a filter's permissions belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FilterScope {
-    /// The mapping, as in [`Nat`](crate::Nat) and in most software.
+    /// The mapping, as in most software.
     Mapping,
     /// The internal endpoint, whatever mapping it sent through: the words of RFC 4787 section 5.
     InternalEndpoint,

@@ -29,15 +29,17 @@ pub struct Forward {
 /// Ports handed out to subscribers in blocks, so that one log line or none tells who had a port.
 ///
 /// A subscriber is an internal IPv4 address or an internal IPv6 /64. Inside its blocks the
-/// [`PortAllocation`] chooses. Ports below 1024 belong to no block.
+/// [`PortAllocation`] chooses, for all protocols, and there are no [`PortClasses`]. Ports below 1024
+/// belong to no block. With paired pooling all blocks of a subscriber are at one external address,
+/// with arbitrary pooling each new one is at a random address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortBlocks {
-    /// RFC 7422: each address of the inside network has a fixed block of (65536 - 1024) / (C + D)
-    /// ports on a fixed external address, C = `compression`, D = `overflow`; the D last blocks of
-    /// each external address are a common reserve, from which whole blocks are given to those
-    /// whose own is used up.
+    /// RFC 7422: each subscriber of the inside network has a fixed block of (65536 - 1024) / (C + D)
+    /// ports on a fixed external address, in sequence; others have none and are refused. With C =
+    /// `compression` and D = `overflow`, the blocks from C to C + D of each external address are a
+    /// common reserve, from which whole blocks are given to those whose own is used up.
     Deterministic {
-        /// The inside network; its n-th address has the n-th block.
+        /// The inside network; its n-th host or IPv6 /64 has the n-th block.
         subscribers: IpNet,
         /// Subscribers for each external address (C), at least 1.
         compression: u16,

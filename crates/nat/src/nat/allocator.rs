@@ -80,7 +80,7 @@ impl Allocator {
     ) {
         let subscriber = Subscriber::from(internal);
         if self.subscribers.mapped(subscriber, protocol, external) {
-            self.blocks.used(subscriber, external);
+            self.blocks.used(subscriber, protocol, external);
         }
         if config.ports != PortAllocation::PreserveWithOverload {
             self.used(protocol, external.address).insert(external.port);
@@ -98,7 +98,7 @@ impl Allocator {
     ) {
         let subscriber = Subscriber::from(internal);
         if self.subscribers.unmapped(subscriber, protocol, external) {
-            self.blocks.unused(subscriber, external);
+            self.blocks.unused(subscriber, protocol, external);
         }
         // RFC 6888 REQ-8, its exceptions B and C.
         let is_held = !config.port_hold.is_zero()
@@ -185,6 +185,9 @@ impl Allocator {
         let addresses = self.used.len() as u32;
         let chosen = if let Some(blocks) = config.port_blocks {
             self.blocks.choose(rng, blocks, internal.ip, paired, |rng, block| {
+                if !overloads && block.is_full(protocol) {
+                    return None;
+                }
                 let keeps = block.ports.contains(&internal.port);
                 search.port(rng, block.address, block.ports.clone(), keeps, &mut block.cursor)
             })

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 
 use ipnet::IpNet;
-use natbed_packet::DropReason;
+use natbed_packet::{DropReason, Protocol};
 use natbed_units::{LookupMap, SimRng};
 
 use super::External;
@@ -25,13 +25,18 @@ pub(super) struct Block {
     pub(super) ports: RangeInclusive<u16>,
     /// Where a sequential search goes on.
     pub(super) cursor: u16,
-    /// External endpoints in use, of all protocols.
-    in_use: u32,
+    /// Ports in use, by protocol.
+    in_use: [u32; 3],
 }
 
 impl Block {
     const fn place(&self) -> (u16, u32) {
         (self.address, self.slot)
+    }
+
+    /// Says whether all of its ports are in use: no need to look at each.
+    pub(super) fn is_full(&self, protocol: Protocol) -> bool {
+        usize::try_from(self.in_use[protocol as usize]) == Ok(self.ports.len())
     }
 
     pub(super) fn contains(&self, external: External) -> bool {
@@ -72,7 +77,7 @@ impl PortBlocks {
         let first = u32::from(*DYNAMIC.start()) + slot * self.size();
         // Both fit: the slots that there are lie within the dynamic ports.
         let ports = first as u16..=(first + self.size() - 1) as u16;
-        Block { address, slot, cursor: *ports.start(), ports, in_use: 0 }
+        Block { address, slot, cursor: *ports.start(), ports, in_use: [0; 3] }
     }
 
     /// Returns the block that is for this subscriber alone: its number in the inside network
@@ -189,23 +194,28 @@ impl Blocks {
     }
 
     /// Notes a port in use.
-    pub(super) fn used(&mut self, subscriber: Subscriber, external: External) {
+    pub(super) fn used(&mut self, subscriber: Subscriber, protocol: Protocol, external: External) {
         if let Some(block) = self.held(subscriber).iter_mut().find(|block| block.contains(external))
         {
-            block.in_use += 1;
+            block.in_use[protocol as usize] += 1;
         }
     }
 
     /// Notes a port out of use; a block without any goes back.
-    pub(super) fn unused(&mut self, subscriber: Subscriber, external: External) {
+    pub(super) fn unused(
+        &mut self,
+        subscriber: Subscriber,
+        protocol: Protocol,
+        external: External,
+    ) {
         let Some(held) = self.held.get_mut(&subscriber) else {
             return;
         };
         let Some(n) = held.iter().position(|block| block.contains(external)) else {
             return;
         };
-        held[n].in_use -= 1;
-        if held[n].in_use == 0 {
+        held[n].in_use[protocol as usize] -= 1;
+        if held[n].in_use == [0; 3] {
             let block = held.remove(n);
             self.given[usize::from(block.address)].remove(block.slot as u16);
             if held.is_empty() {

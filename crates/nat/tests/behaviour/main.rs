@@ -1,6 +1,7 @@
 //! What a user of the NAT and the firewall can see, tested through their public surface.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod blocks;
 mod classes;
 mod configuration;
 mod firewall;
@@ -18,6 +19,8 @@ mod rfc4787;
 mod rfc5382;
 mod rfc5508;
 mod rfc6092;
+mod rfc6888;
+mod rfc7857;
 mod rfc7857_tcp;
 mod scope;
 mod state;
