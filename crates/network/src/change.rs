@@ -6,7 +6,7 @@ use natbed_nat::{Firewall, FirewallConfig};
 use natbed_packet::DropReason;
 use natbed_units::SimTime;
 
-use crate::config::{InterfaceConfig, TopologyError};
+use crate::config::{Attachment, InterfaceConfig, TopologyError};
 use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::observer::{Observer, Roaming};
@@ -159,6 +159,9 @@ impl<O: Observer> Network<O> {
             return Err(TopologyError::AddressTaken { name, address: to.address });
         }
         self.routes_for(&name, old.address, old.attachment)?.remove_address(old.address);
+        if let Attachment::Lan(lan) = old.attachment {
+            self.lans[lan.index()].hosts.retain(|(_, link)| *link != old.link);
+        }
         for pipe in [old.link.up(), old.link.down()] {
             let pipe = &mut self.pipes[pipe.index()];
             (pipe.is_left, pipe.is_down) = (true, true);

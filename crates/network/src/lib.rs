@@ -36,6 +36,7 @@ pub use config::{
     Attachment, GatewayConfig, HostConfig, InterfaceConfig, InternetConfig, LanConfig,
     TopologyError,
 };
+pub use forward::JoinError;
 pub use id::{HostId, LanId, LinkId, PipeId, Place, RouterId};
 pub use network::{Delivery, Limits, Network};
 pub use observer::{Hop, Observer, Origin, Roaming, Step};

@@ -72,6 +72,8 @@ pub(crate) enum Next {
     TooBig(u32),
     /// Nowhere yet: a fragment that waits for the others.
     Held,
+    /// To all on a LAN that listen.
+    ToMany,
 }
 
 impl<O: Observer> Network<O> {
@@ -129,9 +131,11 @@ impl<O: Observer> Network<O> {
     pub fn reject(&mut self, now: SimTime, delivery: Delivery, reason: DropReason) {
         let Delivery { host, packet, id, origin } = delivery;
         let itself = &self.hosts[host.index()];
+        // Nobody answers for an address of many, nor for one given up in the meantime.
+        let is_own = itself.interfaces.iter().any(|i| i.address == packet.destination);
         if reason == DropReason::NoTaker
+            && is_own
             && !itself.is_stopped
-            && itself.interfaces.iter().any(|i| i.address == packet.destination)
             && let Some(reply) = Packet::echo_reply(&packet)
         {
             self.send(now, host, reply);
@@ -146,6 +150,7 @@ impl<O: Observer> Network<O> {
         });
         let error = reason
             .icmp_error()
+            .filter(|_| is_own)
             .and_then(|kind| Packet::icmp_error(packet.destination, kind, &packet));
         if let Some(error) = error {
             self.send(now, host, error);
@@ -329,6 +334,10 @@ impl<O: Observer> Network<O> {
                 None
             }
             Next::Held => None,
+            Next::ToMany => {
+                self.flood(now, slot, place);
+                None
+            }
         }
     }
 

@@ -39,7 +39,8 @@ struct Partial {
     expires: SimTime,
     /// Bytes of the body that are there.
     length: u64,
-    pieces: Vec<(u16, Slot)>,
+    /// Where each begins and ends in the body, in bytes.
+    pieces: Vec<(u64, u64, Slot)>,
 }
 
 /// What tells the fragments of one packet from those of others (RFC 791 section 3.2), and where
@@ -84,7 +85,8 @@ impl Reassembler {
         if self.policy == Fragments::Drop {
             return Err(DropReason::FragmentRefused);
         }
-        let length = u64::from(fragment.length);
+        let (start, length) = (u64::from(fragment.offset) * 8, u64::from(fragment.length));
+        let end = start + length;
         if self.bytes + length > BYTES_MAX {
             return Err(DropReason::TooManyFragments);
         }
@@ -99,7 +101,12 @@ impl Reassembler {
             .iter()
             .position(|other| other.key == key && Arc::ptr_eq(&other.whole, &fragment.whole));
         let here = known.map_or(0, |at| self.partial[at].length);
-        if self.policy == Fragments::InOrder && u64::from(fragment.offset) * 8 != here {
+        if let Some(at) = known
+            && self.partial[at].pieces.iter().any(|&(from, to, _)| from < end && start < to)
+        {
+            return Err(DropReason::DuplicateFragment);
+        }
+        if self.policy == Fragments::InOrder && start != here {
             return Err(DropReason::FragmentRefused);
         }
         let at = match known {
@@ -119,17 +126,16 @@ impl Reassembler {
             }
         };
         let partial = &mut self.partial[at];
-        // Each byte of the whole is in one fragment: nothing in the network copies fragments.
         partial.length += length;
         if partial.length < partial.whole.body_len() {
             self.bytes += length;
-            partial.pieces.push((fragment.offset, slot));
+            partial.pieces.push((start, end, slot));
             return Ok(Gathered::Waiting(known.is_none().then_some(partial.expires)));
         }
         let Partial { whole, pieces, .. } = self.partial.remove(at);
         self.bytes -= whole.body_len() - length;
-        let first = pieces.iter().find(|(offset, _)| *offset == 0).map_or(slot, |(_, slot)| *slot);
-        let waited = pieces.into_iter().map(|(_, slot)| slot).collect();
+        let first = pieces.iter().find(|(start, ..)| *start == 0).map_or(slot, |(.., slot)| *slot);
+        let waited = pieces.into_iter().map(|(.., slot)| slot).collect();
         Ok(Gathered::Complete { whole, first, waited })
     }
 
@@ -142,6 +148,6 @@ impl Reassembler {
         }
         let Partial { key, length, pieces, .. } = self.partial.remove(0);
         self.bytes -= length;
-        Some((key.place, pieces.into_iter().map(|(_, slot)| slot).collect()))
+        Some((key.place, pieces.into_iter().map(|(.., slot)| slot).collect()))
     }
 }

@@ -31,11 +31,15 @@ pub(crate) struct Lan {
     pub(crate) name: Box<str>,
     pub(crate) subnet: IpNet,
     pub(crate) prefix: Prefix,
+    /// The broadcast address of its IPv4 subnet.
+    pub(crate) broadcast: Option<IpAddr>,
     pub(crate) isolate: bool,
     /// The inside link of its gateway.
     pub(crate) gateway: Option<LinkId>,
     pub(crate) gateway_router: Option<RouterId>,
     pub(crate) members: RouteTable<LinkId>,
+    /// The interfaces of hosts on it, in the order of attachment: who hears what goes to many.
+    pub(crate) hosts: Vec<(HostId, LinkId)>,
     /// Subnets routed behind members, which a routed gateway announces further up.
     routed: Vec<IpNet>,
 }
@@ -100,6 +104,8 @@ pub(crate) struct Host {
     pub(crate) interfaces: SmallVec<[Interface; 1]>,
     pub(crate) firewall: Option<Box<Firewall>>,
     pub(crate) is_stopped: bool,
+    /// The multicast groups that it has joined.
+    pub(crate) groups: Vec<IpAddr>,
     pub(crate) path_mtus: Option<Box<PathMtus>>,
     pub(crate) reassembler: Option<Box<Reassembler>>,
     /// The expiry that stands in the schedule.
@@ -128,10 +134,12 @@ impl<O: Observer> Network<O> {
             name: config.name.into(),
             subnet: config.subnet,
             prefix: Prefix::new(config.subnet),
+            broadcast: broadcast(config.subnet),
             isolate: config.isolate,
             gateway: None,
             gateway_router: None,
             members: RouteTable::new(),
+            hosts: Vec::new(),
             routed: Vec::new(),
         });
         id
@@ -239,6 +247,7 @@ impl<O: Observer> Network<O> {
             interfaces,
             firewall: firewall.map(|config| Box::new(Firewall::new(config))),
             is_stopped: false,
+            groups: Vec::new(),
             path_mtus: None,
             reassembler: None,
             armed: None,
@@ -303,6 +312,9 @@ impl<O: Observer> Network<O> {
         };
         if let (Attachment::Internet, Some(core)) = (attachment, &self.core) {
             config.up.delay = config.up.delay + core.delay;
+        }
+        if let (Attachment::Lan(lan), Place::Host(host)) = (attachment, place) {
+            self.lans[lan.index()].hosts.push((host, link));
         }
         self.pipes.push(Pipe::new(config.up, far_end));
         self.pipes.push(Pipe::new(config.down, place));
@@ -402,4 +414,9 @@ fn outward_mtu(translator: Option<&Translator>, mtu: u32) -> (u32, bool) {
         },
         _ => (mtu, false),
     }
+}
+
+/// The broadcast address of a subnet; links between two have none (RFC 3021), nor has IPv6.
+fn broadcast(subnet: IpNet) -> Option<IpAddr> {
+    (subnet.addr().is_ipv4() && subnet.prefix_len() < 31).then(|| subnet.broadcast())
 }

@@ -83,10 +83,14 @@ drop_reasons! {
     FragmentRefused = "fragment-refused", Some("RFC 4787 REQ-14");
     /// The other fragments of the packet did not come in time.
     FragmentTimeout = "fragment-timeout", Some("RFC 791 section 3.2");
+    /// The node has this part of the packet already.
+    DuplicateFragment = "duplicate-fragment", Some("RFC 5722 section 4");
     /// More fragments than the node keeps.
     TooManyFragments = "too-many-fragments", None;
     /// A packet to a group or to all that may not leave its LAN, or was about to.
     MulticastScope = "multicast-scope", Some("RFC 1112 section 6.1");
+    /// Nobody on the LAN listens to the group.
+    NoListener = "no-listener", Some("RFC 1112 section 6.1");
     /// The router is off.
     RouterOff = "router-off", None;
     /// The queue in front of a link was full.
@@ -103,7 +107,8 @@ drop_reasons! {
     TtlExceeded = "ttl-exceeded", Some("RFC 1812 section 5.3.1");
     /// The sender does not own the source address.
     ForeignSource = "foreign-source", Some("RFC 2827");
-    /// Source and destination are not of one IP version, or the destination is not unicast.
+    /// Source and destination are not of one IP version, or the destination is nobody, or many
+    /// where there is no LAN.
     Malformed = "malformed", None;
     /// The packet is addressed to a router, which takes none of this kind.
     RouterClosed = "router-closed", Some("RFC 1122 section 4.1.3.1");

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -37,6 +38,7 @@ pub(crate) struct State {
     alarms: BTreeMap<(SimTime, u64), Waker>,
     alarms_set: u64,
     inlets: Vec<(HostId, Box<dyn Inlet + Send>)>,
+    memberships: Vec<Membership>,
     has_actions: bool,
     is_stopped: bool,
     /// Set while the driver lets the async runtime run by itself.
@@ -55,11 +57,20 @@ pub(crate) struct Sleeping {
     pub(crate) last_active: SimTime,
 }
 
+/// A host that joins a multicast group, or leaves it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Membership {
+    pub(crate) host: HostId,
+    pub(crate) group: IpAddr,
+    pub(crate) is_member: bool,
+}
+
 /// What async code left for the driver.
 #[derive(Default)]
 pub(crate) struct Requests {
     pub(crate) packets: Vec<(HostId, Packet)>,
     pub(crate) inlets: Vec<(HostId, Box<dyn Inlet + Send>)>,
+    pub(crate) memberships: Vec<Membership>,
     pub(crate) has_actions: bool,
     pub(crate) is_stopped: bool,
     pub(crate) next_alarm: Option<SimTime>,
@@ -74,6 +85,7 @@ impl Shared {
             alarms: BTreeMap::new(),
             alarms_set: 0,
             inlets: Vec::new(),
+            memberships: Vec::new(),
             has_actions: false,
             is_stopped: false,
             sleeping: None,
@@ -113,6 +125,11 @@ impl State {
 
     pub(crate) fn add_inlet(&mut self, host: HostId, inlet: Box<dyn Inlet + Send>) {
         self.inlets.push((host, inlet));
+        self.wake_driver();
+    }
+
+    pub(crate) fn set_member(&mut self, host: HostId, group: IpAddr, is_member: bool) {
+        self.memberships.push(Membership { host, group, is_member });
         self.wake_driver();
     }
 
@@ -170,6 +187,7 @@ impl State {
     pub(crate) fn take_requests(&mut self, requests: &mut Requests) {
         mem::swap(&mut self.outbox, &mut requests.packets);
         requests.inlets.append(&mut self.inlets);
+        requests.memberships.append(&mut self.memberships);
         requests.has_actions = mem::take(&mut self.has_actions);
         requests.is_stopped = mem::take(&mut self.is_stopped);
         requests.next_alarm = self.next_alarm();

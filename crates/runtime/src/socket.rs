@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -68,8 +68,14 @@ impl Host {
     /// or none is left.
     pub fn bind_udp_at(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         let (id, local) = self.shared.lock().sockets.bind(self.id, address.into())?;
-        let dont_fragment = AtomicBool::new(false);
-        Ok(UdpSocket { shared: self.shared.clone(), host: self.id, id, local, dont_fragment })
+        Ok(UdpSocket {
+            shared: self.shared.clone(),
+            host: self.id,
+            id,
+            local,
+            dont_fragment: AtomicBool::new(false),
+            multicast_ttl: AtomicU8::new(1),
+        })
     }
 }
 
@@ -90,6 +96,7 @@ pub struct UdpSocket {
     id: SocketId,
     local: Endpoint,
     dont_fragment: AtomicBool,
+    multicast_ttl: AtomicU8,
 }
 
 impl UdpSocket {
@@ -107,9 +114,46 @@ impl UdpSocket {
         self.dont_fragment.store(dont_fragment, Ordering::Relaxed);
     }
 
+    /// Lets the host hear a multicast group on all its LANs, and so this socket if it is bound to
+    /// the port that is sent to. What the host itself sends to the group comes back to it.
+    ///
+    /// A socket that is closed leaves its groups.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is no group of the socket's IP version, `EADDRINUSE` if the socket has joined
+    /// before, `ENOBUFS` if the host is in 64 groups, `EBADF` if the socket is closed.
+    pub fn join_multicast(&self, group: IpAddr) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        if state.sockets.join(self.id, group)? {
+            state.set_member(self.host, group, true);
+        }
+        Ok(())
+    }
+
+    /// Ends what [`join_multicast`](Self::join_multicast) began.
+    ///
+    /// # Errors
+    ///
+    /// `EADDRNOTAVAIL` if the socket is not in the group, `EBADF` if it is closed.
+    pub fn leave_multicast(&self, group: IpAddr) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        if state.sockets.leave(self.id, group)? {
+            state.set_member(self.host, group, false);
+        }
+        Ok(())
+    }
+
+    /// Sets the hop count of packets to multicast groups, 1 at first (RFC 1112 section 6.1).
+    ///
+    /// No gateway routes multicast, whatever it is.
+    pub fn set_multicast_ttl(&self, ttl: u8) {
+        self.multicast_ttl.store(ttl, Ordering::Relaxed);
+    }
+
     /// Sends a copy of `payload` to `target`, in this instant, and returns its length.
     ///
-    /// That it was sent says nothing about its arrival.
+    /// That it was sent says nothing about its arrival. A broadcast address needs no permission.
     ///
     /// # Errors
     ///
@@ -151,10 +195,13 @@ impl UdpSocket {
         if !state.sockets.is_open(self.id) {
             return Err(errno(libc::EBADF));
         }
-        let packet = Packet {
+        let mut packet = Packet {
             dont_fragment: self.dont_fragment.load(Ordering::Relaxed),
             ..Packet::udp(self.local, target.into(), payload)
         };
+        if packet.destination.is_multicast() {
+            packet.ttl = self.multicast_ttl.load(Ordering::Relaxed);
+        }
         if state.send(self.host, packet) { Ok(()) } else { Err(errno(libc::ENOBUFS)) }
     }
 
@@ -225,7 +272,14 @@ impl UdpSocket {
     ///
     /// Closing it twice is harmless, dropping it closes it too.
     pub fn close(&self) {
-        let closed = self.shared.lock().sockets.close(self.id);
+        let closed = {
+            let mut state = self.shared.lock();
+            let closed = state.sockets.close(self.id);
+            for (host, group) in closed.iter().flat_map(|closed| closed.left.clone()) {
+                state.set_member(host, group, false);
+            }
+            closed
+        };
         if let Some(closed) = closed {
             closed.readers.into_iter().for_each(Waker::wake);
         }

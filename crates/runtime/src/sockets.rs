@@ -42,6 +42,8 @@ pub(crate) struct Sockets {
 struct HostSockets {
     addresses: Vec<IpAddr>,
     ports: SimRng,
+    /// The groups that sockets of the host have joined, and how many have.
+    groups: BTreeMap<IpAddr, u32>,
 }
 
 /// Names a socket; never reused for another one, unlike the slot it points to.
@@ -63,7 +65,12 @@ struct Socket {
     queue: VecDeque<Datagram>,
     queued_bytes: usize,
     readers: Vec<Waker>,
+    /// The multicast groups that it has joined.
+    groups: Vec<IpAddr>,
 }
+
+/// The most groups that the sockets of a host can be in, as many as a host can be.
+const GROUPS_MAX: usize = 64;
 
 impl Sockets {
     pub(crate) fn new(limits: &Limits) -> Self {
@@ -90,6 +97,7 @@ impl Sockets {
         let entry = self.hosts.entry(host).or_insert_with(|| HostSockets {
             addresses: Vec::new(),
             ports: seed.rng(&format!("ports/{name}")),
+            groups: BTreeMap::new(),
         });
         entry.addresses.clear();
         entry.addresses.extend(addresses);
@@ -137,6 +145,7 @@ impl Sockets {
             queue: VecDeque::new(),
             queued_bytes: 0,
             readers: Vec::new(),
+            groups: Vec::new(),
         });
         Ok((SocketId { slot, generation: entry.generation }, local))
     }
@@ -173,9 +182,65 @@ impl Sockets {
         let socket = slot.socket.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.slot);
-        let Socket { host, local, .. } = socket;
+        let Socket { host, local, groups, .. } = socket;
         self.bound.remove(&BoundAt::new(host, local.ip, local.port));
-        Some(ClosedSocket { readers: socket.readers, _queue: socket.queue })
+        let left = groups.into_iter().filter(|group| self.forget_group(host, *group));
+        let left = left.map(|group| (host, group)).collect();
+        Some(ClosedSocket { readers: socket.readers, left, _queue: socket.queue })
+    }
+
+    /// Lets a socket be in a group; says whether its host has to join for it.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the socket is closed, `EINVAL` if it is no group of the socket's IP version,
+    /// `EADDRINUSE` if it has joined before, `ENOBUFS` if the host is in too many.
+    pub(crate) fn join(&mut self, id: SocketId, group: IpAddr) -> io::Result<bool> {
+        let socket = self.get_mut(id).ok_or_else(|| errno(libc::EBADF))?;
+        if !group.is_multicast() || group.is_ipv4() != socket.local.ip.is_ipv4() {
+            return Err(errno(libc::EINVAL));
+        }
+        if socket.groups.contains(&group) {
+            return Err(errno(libc::EADDRINUSE));
+        }
+        let host = socket.host;
+        let joined = &mut self.hosts.get_mut(&host).ok_or_else(|| errno(libc::EBADF))?.groups;
+        if joined.len() == GROUPS_MAX && !joined.contains_key(&group) {
+            return Err(errno(libc::ENOBUFS));
+        }
+        let members = joined.entry(group).or_default();
+        *members += 1;
+        let is_first = *members == 1;
+        if let Some(socket) = self.get_mut(id) {
+            socket.groups.push(group);
+        }
+        Ok(is_first)
+    }
+
+    /// Takes a socket out of a group; says whether its host has to leave as well.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the socket is closed, `EADDRNOTAVAIL` if it is not in the group.
+    pub(crate) fn leave(&mut self, id: SocketId, group: IpAddr) -> io::Result<bool> {
+        let socket = self.get_mut(id).ok_or_else(|| errno(libc::EBADF))?;
+        let at = socket.groups.iter().position(|joined| *joined == group);
+        let at = at.ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
+        socket.groups.swap_remove(at);
+        let host = socket.host;
+        Ok(self.forget_group(host, group))
+    }
+
+    /// Counts a member of a group less; says whether it was the last one.
+    fn forget_group(&mut self, host: HostId, group: IpAddr) -> bool {
+        let Some(host) = self.hosts.get_mut(&host) else { return false };
+        let Some(members) = host.groups.get_mut(&group) else { return false };
+        *members -= 1;
+        let is_last = *members == 0;
+        if is_last {
+            host.groups.remove(&group);
+        }
+        is_last
     }
 
     fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
@@ -223,7 +288,7 @@ impl Sockets {
         let bound = self.bound.get(&BoundAt::new(host, ip, port));
         let bound = bound.or_else(|| self.bound.get(&BoundAt::any(host, ip, port)));
         let socket = bound.and_then(|slot| self.slots[*slot as usize].socket.as_mut());
-        let Some(socket) = socket else { return Receipt::NoSocket };
+        let Some(socket) = socket else { return self.deliver_to_many(delivery, wakers) };
         let bytes = socket.queued_bytes + udp.payload.len();
         if socket.queue.len() >= self.datagrams_max || bytes > self.bytes_max {
             return Receipt::Full;
@@ -236,6 +301,43 @@ impl Sockets {
         });
         wakers.append(&mut socket.readers);
         Receipt::Taken
+    }
+}
+
+impl Sockets {
+    /// Puts a packet to a group or to all into every socket that is bound to its port at one of
+    /// the host's addresses.
+    #[cold]
+    fn deliver_to_many(&mut self, delivery: &Delivery, wakers: &mut Vec<Waker>) -> Receipt {
+        let (host, packet) = (delivery.host, &delivery.packet);
+        let Body::Udp(udp) = &packet.body else { return Receipt::NoSocket };
+        let (to, port) = (packet.destination, udp.destination_port);
+        let addresses = self.hosts.get(&host).map_or(&[][..], |host| &host.addresses);
+        if addresses.contains(&to) {
+            return Receipt::NoSocket;
+        }
+        let mut receipt = Receipt::NoSocket;
+        for ip in addresses.iter().filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
+            let bound = self.bound.get(&BoundAt::new(host, *ip, port));
+            let socket = bound.and_then(|slot| self.slots[*slot as usize].socket.as_mut());
+            let Some(socket) = socket else { continue };
+            let bytes = socket.queued_bytes + udp.payload.len();
+            if socket.queue.len() >= self.datagrams_max || bytes > self.bytes_max {
+                if receipt == Receipt::NoSocket {
+                    receipt = Receipt::Full;
+                }
+                continue;
+            }
+            socket.queued_bytes = bytes;
+            socket.queue.push_back(Datagram {
+                local: Endpoint::new(to, port),
+                remote: Endpoint::new(packet.source, udp.source_port),
+                payload: udp.payload.clone(),
+            });
+            wakers.append(&mut socket.readers);
+            receipt = Receipt::Taken;
+        }
+        receipt
     }
 }
 
@@ -277,6 +379,8 @@ impl BoundAt {
 /// What is left of a closed socket.
 pub(crate) struct ClosedSocket {
     pub(crate) readers: Vec<Waker>,
+    /// Groups in which the host has no other socket.
+    pub(crate) left: Vec<(HostId, IpAddr)>,
     _queue: VecDeque<Datagram>,
 }
 

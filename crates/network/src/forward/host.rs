@@ -5,11 +5,14 @@ use std::net::IpAddr;
 use natbed_packet::{Body, DropReason, Icmp, IcmpErrorKind, Packet};
 use natbed_units::{ByteCount, SimTime};
 
+use crate::config::Attachment;
+use crate::forward::groups::is_group;
 use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
 use crate::observer::Observer;
 use crate::schedule::Due;
 use crate::slab::Slot;
+use crate::topology::{Host, Interface};
 
 impl<O: Observer> Network<O> {
     /// Chooses the link that a packet leaves by; `None` when it never leaves the host.
@@ -24,13 +27,14 @@ impl<O: Observer> Network<O> {
             return Err(DropReason::ServerStopped);
         }
         let destination = packet.destination;
-        if !is_sendable(packet) {
+        let is_group = is_group(destination);
+        if !is_sendable(packet) || is_group && !host.is_on_lan(packet.source) {
             return Err(DropReason::Malformed);
         }
         let Some(interface) = host.interfaces.iter().find(|i| i.address == packet.source) else {
             return Err(DropReason::ForeignSource);
         };
-        let link = interface.link;
+        let Interface { link, attachment, .. } = *interface;
         if host.interfaces.iter().any(|i| i.address == destination) {
             return Ok(None);
         }
@@ -38,6 +42,9 @@ impl<O: Observer> Network<O> {
             let allowed = firewall.outbound(now, packet);
             self.arm_host(id);
             allowed?;
+        }
+        if self.is_to_many(attachment, destination) {
+            self.loop_back(now, slot, id);
         }
         Ok(Some(link))
     }
@@ -74,9 +81,13 @@ impl<O: Observer> Network<O> {
         if host.is_stopped {
             return Err(DropReason::ServerStopped);
         }
-        if !host.interfaces.iter().any(|i| i.address == packet.destination) {
+        let destination = packet.destination;
+        if !host.interfaces.iter().any(|i| i.address == destination)
+            && !self.listens(id, destination)
+        {
             return Err(DropReason::NoRoute); // hosts do not forward
         }
+        let packet = self.packet(slot);
         if let Body::Fragment(_) = &packet.body
             && !self.gather(now, slot, Place::Host(id))?
         {
@@ -123,15 +134,19 @@ impl<O: Observer> Network<O> {
     }
 }
 
-/// Says whether a host can send the packet: of one IP version, to one receiver, no longer than the
+impl Host {
+    /// Says whether the address is one of the host's on a LAN.
+    fn is_on_lan(&self, address: IpAddr) -> bool {
+        let mut own = self.interfaces.iter().filter(|interface| interface.address == address);
+        own.any(|interface| interface.attachment != Attachment::Internet)
+    }
+}
+
+/// Says whether a host can send the packet: of one IP version, to somebody, no longer than the
 /// length field of its header can say.
 fn is_sendable(packet: &Packet) -> bool {
-    let (is_broadcast, longest) = match packet.destination {
-        IpAddr::V4(address) => (address.is_broadcast(), 65_535),
-        IpAddr::V6(_) => (false, 40 + 65_535),
-    };
-    let destination = packet.destination;
+    let longest = if packet.destination.is_ipv4() { 65_535 } else { 40 + 65_535 };
     packet.is_consistent()
-        && !(is_broadcast || destination.is_unspecified() || destination.is_multicast())
+        && !packet.destination.is_unspecified()
         && packet.wire_len() <= ByteCount::new(longest)
 }

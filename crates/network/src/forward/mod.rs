@@ -2,6 +2,9 @@
 
 mod answer;
 mod fragments;
+mod groups;
 mod host;
 mod router;
 mod segment;
+
+pub use groups::JoinError;

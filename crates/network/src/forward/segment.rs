@@ -2,6 +2,7 @@
 
 use natbed_packet::DropReason;
 
+use crate::forward::groups::is_group;
 use crate::id::{LanId, LinkId};
 use crate::network::{Network, Next};
 use crate::observer::Observer;
@@ -19,6 +20,8 @@ impl<O: Observer> Network<O> {
         let is_neighbour = lan.prefix.contains(destination);
         let member = if is_neighbour {
             lan.members.lookup(destination)
+        } else if is_group(destination) {
+            return Next::ToMany;
         } else {
             lan.members.lookup_prefix(destination).or(lan.gateway)
         };
@@ -28,6 +31,7 @@ impl<O: Observer> Network<O> {
                 Next::Lost(DropReason::ClientIsolation)
             }
             Some(to) => Next::Into(to.down()),
+            None if lan.is_broadcast(destination) => Next::ToMany,
             None if is_neighbour => Next::Lost(DropReason::NoSuchAddress),
             None => Next::Lost(DropReason::NoRoute),
         }

@@ -15,6 +15,7 @@ mod lan;
 mod lifecycle;
 mod limits;
 mod links;
+mod multicast;
 mod nested;
 mod outages;
 mod own_words;

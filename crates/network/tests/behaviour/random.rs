@@ -73,6 +73,7 @@ enum Act {
     Reboot(usize),
     Power(usize, bool),
     Readdress(usize),
+    Join(usize, &'static str, bool),
     /// Moves the first interface of a host to one of the LANs or the Internet.
     Roam(usize, usize, LinkConfig),
 }
@@ -241,6 +242,13 @@ impl<O: Observer> Game<O> {
                     self.network.readdress_router(self.now, *router, vec![*outside]).unwrap();
                 }
             }
+            Act::Join(n, group, joins) => {
+                let (host, group) = (self.hosts[n % self.hosts.len()], group.parse().unwrap());
+                match joins {
+                    true => self.network.join(host, group).unwrap(),
+                    false => self.network.leave(host, group),
+                }
+            }
             Act::Roam(n, home, link) => {
                 let host = self.hosts[n % self.hosts.len()];
                 let home = home % (self.lans.len() + 1);
@@ -369,7 +377,11 @@ impl Shape {
 
 /// How many packets a packet may become: with 152 bytes in a fragment, and all of them cut again.
 fn weight(packet: &Packet) -> u64 {
-    1 + packet.wire_len().bytes() / 152 * 4
+    // At most five hosts with two interfaces each.
+    let is_directed_broadcast =
+        matches!(packet.destination, IpAddr::V4(ip) if ip.octets()[3] == 255);
+    let receivers = if packet.is_to_many() || is_directed_broadcast { 11 } else { 1 };
+    (1 + packet.wire_len().bytes() / 152 * 4) * receivers
 }
 
 /// The packet with its ends swapped, an echo request as its reply.

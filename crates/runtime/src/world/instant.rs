@@ -12,7 +12,7 @@ use natbed_units::{Seed, SimTime};
 use super::{Taker, World};
 use crate::clock::AsyncClock;
 use crate::report::RunEnd;
-use crate::shared::Shared;
+use crate::shared::{Membership, Shared};
 use crate::simulated;
 use crate::sockets::Receipt;
 
@@ -165,6 +165,15 @@ impl<O: Observer> World<O> {
             if !self.requests.inlets.is_empty() {
                 for (host, inlet) in mem::take(&mut self.requests.inlets) {
                     self.set_inlet(host, inlet);
+                }
+            }
+            for membership in mem::take(&mut self.requests.memberships) {
+                let Membership { host, group, is_member } = membership;
+                if is_member {
+                    // Sockets have made sure that it is a group and one of not too many.
+                    let _ = self.network.join(host, group);
+                } else {
+                    self.network.leave(host, group);
                 }
             }
             if self.requests.has_actions {

@@ -1,7 +1,8 @@
 //! How plans are drawn.
 
 use natbed_nat::{
-    Action, Filtering, FirewallConfig, Hairpin, Mapping, NatConfig, PortAllocation, WanInput,
+    Action, Filtering, FirewallConfig, Fragments, Hairpin, Mapping, NatConfig, PortAllocation,
+    UnsolicitedTcp, WanInput,
 };
 use natbed_network::{LinkConfig, PipeConfig};
 use natbed_packet::DropReason;
@@ -50,12 +51,26 @@ fn nat() -> impl Strategy<Value = NatConfig> {
         select(PortAllocation::ALL),
         select(Hairpin::ALL),
         select(WanInput::ALL),
+        select(vec![Fragments::AnyOrder, Fragments::InOrder, Fragments::Drop]),
+        select(vec![
+            UnsolicitedTcp::WanInput,
+            UnsolicitedTcp::Drop,
+            UnsolicitedTcp::Reject,
+            UnsolicitedTcp::Reset,
+            UnsolicitedTcp::Delay,
+        ]),
     );
     let timeout = || (1_u64..60_000_000_000).prop_map(SimDuration::from_nanos);
     let timers = (timeout(), timeout(), span(), timeout());
     (behaviour, timers, any::<bool>(), any::<bool>(), 1_u32..40).prop_map(
         |(behaviour, timers, refresh_outbound, refresh_inbound, max_flows)| {
-            let (mapping, filtering, ports, hairpin, wan_input) = behaviour;
+            let (mapping, filtering, ports, hairpin, wan_input, fragments, unsolicited_tcp) =
+                behaviour;
+            // Strict ports leave nothing else to choose.
+            let mapping = match ports {
+                PortAllocation::Strict => Mapping::EndpointIndependent,
+                _ => mapping,
+            };
             let (udp_timeout, udp_stream_timeout, udp_stream_after, icmp_timeout) = timers;
             NatConfig {
                 mapping,
@@ -63,6 +78,8 @@ fn nat() -> impl Strategy<Value = NatConfig> {
                 ports,
                 hairpin,
                 wan_input,
+                fragments,
+                unsolicited_tcp,
                 udp_timeout,
                 udp_stream_timeout,
                 udp_stream_after,
@@ -105,6 +122,8 @@ fn act() -> impl Strategy<Value = Act> {
         "127.0.0.1",
         "224.0.0.251",
         "255.255.255.255",
+        "239.192.0.1",
+        "10.0.0.255",
         "10.0.0.99",
         "203.0.113.9",
         "::",
@@ -117,7 +136,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (any::<usize>(), port()).prop_map(|(n, port)| Target::Host(n, port)),
         3 => (any::<usize>(), port()).prop_map(|(n, port)| Target::Gateway(n, port)),
         3 => any::<usize>().prop_map(Target::Seen),
-        1 => strange.prop_map(Target::Strange),
+        2 => strange.prop_map(Target::Strange),
     ];
     let shape = select(vec![Shape::Udp, Shape::Udp, Shape::Tcp, Shape::Ping]);
     let ttl = prop_oneof![3 => Just(64_u8), 1 => any::<u8>(), 1 => 0_u8..6];
@@ -133,6 +152,7 @@ fn act() -> impl Strategy<Value = Act> {
             dont_fragment,
         },
     );
+    let group = select(vec!["224.0.0.251", "239.192.0.1", "ff02::fb"]);
     prop_oneof![
         12 => send,
         6 => any::<usize>().prop_map(Act::Answer),
@@ -144,6 +164,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<usize>().prop_map(Act::Reboot),
         1 => (any::<usize>(), prop::bool::weighted(0.2)).prop_map(|(n, is)| Act::Power(n, is)),
         1 => any::<usize>().prop_map(Act::Readdress),
+        2 => (any::<usize>(), group, any::<bool>()).prop_map(|(n, g, j)| Act::Join(n, g, j)),
         1 => (any::<usize>(), any::<usize>(), link()).prop_map(|(n, to, l)| Act::Roam(n, to, l)),
     ]
 }
