@@ -172,6 +172,8 @@ impl<'a, 't> Assignment<'a, '_, 't> {
     ) -> Option<IpAddr> {
         let outside_version = outside_version(half, version);
         match self.plan.upstreams[at] {
+            // One of the other version was reported.
+            Upstream::Internet if version_of(fixed.value) != outside_version => None,
             Upstream::Internet => {
                 self.check_not_inside(at, fixed);
                 self.internet.take(fixed, owner, self.problems)
