@@ -22,7 +22,7 @@ const MATRIX: &str = "\
 natbed: 1
 name: everything
 profiles:
-  my-box: { summary: mine, source: measured, status: measured, profile: linux-masquerade, port_hold: 2min }
+  my-box: { summary: mine, source: measured, status: measured, profile: linux-masquerade, ports: random, port_hold: 2min }
   my-wall: { firewall: { inbound: drop, udp_rate: { packets_per_second: 100, burst: 9 } } }
 internet: { delay: 1ms }
 lans:

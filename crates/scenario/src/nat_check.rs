@@ -1,102 +1,19 @@
 //! Properties of a NAT that contradict each other, or the place that the NAT has in the world.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use natbed_nat::{
-    Mapping, NatConfig, NatConfigError, PortAllocation, PortBlocks, StatelessConfig,
-    StatelessConfigError,
+    NatConfig, NatConfigError, PortAllocation, PortBlocks, StatelessConfig, StatelessConfigError,
 };
 
 use crate::limits::BLOCK_PORTS;
-use crate::nat_keys::{Given, Mapped, RuleKeys};
+use crate::nat_keys::{Given, RuleKeys};
 use crate::problem::{Problem, Problems};
 use crate::tree::{Located, Span};
 
-/// The length of a prefix that IPv4 addresses are put into (RFC 6052).
-const EMBEDDING: u8 = 96;
-
-/// Reports properties that no NAT can have together, whatever LAN it serves; true if there are none.
-pub(crate) fn properties_agree(
-    config: &NatConfig,
-    given: &Given<'_>,
-    problems: &mut Problems,
-) -> bool {
-    let found = contradiction(config, given);
-    let agree = found.is_none();
-    if let Some(problem) = found {
-        problems.push(problem);
-    }
-    agree
-}
-
-fn contradiction(config: &NatConfig, given: &Given<'_>) -> Option<Problem> {
-    let problem = |property: &str, message: String| Problem::new(given.place(property), message);
-    if config.ports == PortAllocation::Strict {
-        let depends = |mapping| mapping != Mapping::EndpointIndependent;
-        let mapping = [
-            ("mapping", depends(config.mapping)),
-            ("tcp_mapping", config.tcp_mapping.is_some_and(depends)),
-        ];
-        let others = [
-            ("port_parity", config.port_parity),
-            ("port_contiguity", config.port_contiguity),
-            ("port_blocks", config.port_blocks.is_some()),
-        ];
-        if let Some((property, _)) = mapping.into_iter().find(|(_, depends)| *depends) {
-            let message = "strict ports leave no second port for another destination";
-            return Some(
-                problem(property, message.to_owned())
-                    .label(format!("`{property}` depends on the destination"))
-                    .related(given.place("ports"), "the port never changes"),
-            );
-        }
-        if let Some((property, _)) = others.into_iter().find(|(_, is_set)| *is_set) {
-            return Some(
-                problem(property, format!("`{property}` has no effect on strict ports"))
-                    .label("without effect here")
-                    .related(given.place("ports"), "the port never changes"),
-            );
-        }
-    }
-    match config.port_blocks {
-        Some(PortBlocks::Dynamic { size, max_blocks }) => {
-            let ports = u32::from(size) * u32::from(max_blocks);
-            if ports > BLOCK_PORTS {
-                let message = format!("a subscriber's blocks have up to {ports} ports");
-                return Some(
-                    problem("port_blocks", message)
-                        .label(format!("an address has {BLOCK_PORTS} for blocks")),
-                );
-            }
-        }
-        Some(PortBlocks::Deterministic { compression, overflow, .. }) => {
-            let blocks = u32::from(compression) + u32::from(overflow);
-            if blocks > BLOCK_PORTS {
-                let message = format!("{blocks} blocks on an address leave no port for each");
-                return Some(
-                    problem("port_blocks", message)
-                        .label(format!("an address has {BLOCK_PORTS} for blocks")),
-                );
-            }
-        }
-        None => {}
-    }
-    if let Some(limit) = config.max_flows_per_subscriber.filter(|limit| *limit > config.max_flows) {
-        let message = format!("a subscriber's limit of {limit} flows is above that of the NAT");
-        return Some(
-            problem("max_flows_per_subscriber", message)
-                .label(format!("`max_flows` is {}", config.max_flows)),
-        );
-    }
-    if let Some(prefix) = config.nat64.filter(|prefix| prefix.prefix_len() != EMBEDDING) {
-        return Some(
-            problem("nat64", format!("{prefix} cannot hold IPv4 addresses"))
-                .label(format!("expected a prefix of length {EMBEDDING}")),
-        );
-    }
-    None
-}
+/// Stands for the outside of a NAT that is not in the world yet (RFC 5737).
+const ANY_EXTERNAL: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A NAT's place: the LAN it serves and its addresses outside.
 #[derive(Clone, Copy, Debug)]
@@ -108,85 +25,124 @@ pub(crate) struct Site<'a> {
     pub(crate) forwards: &'a [Span],
 }
 
+/// Reports what no NAT can be, whatever LAN it serves; true if there is nothing.
+pub(crate) fn check_alone(config: &NatConfig, given: &Given<'_>, problems: &mut Problems) -> bool {
+    let mut config = config.clone();
+    if let Some(PortBlocks::Deterministic { subscribers, .. }) = &mut config.port_blocks {
+        // One subscriber always fits; how many there are depends on the LAN.
+        *subscribers = match config.nat64 {
+            None => ANY_EXTERNAL.into(),
+            Some(_) => IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 64)),
+        };
+    }
+    let found =
+        without_effect(&config, given).or_else(|| impossible(&config, given, &[ANY_EXTERNAL], &[]));
+    let is_fine = found.is_none();
+    found.into_iter().for_each(|problem| problems.push(problem));
+    is_fine
+}
+
 /// Reports what is wrong with a NAT with mappings at its place.
 pub(crate) fn check(
-    mapped: &Mapped<'_>,
     config: &NatConfig,
+    given: &Given<'_>,
     site: Site<'_>,
     problems: &mut Problems,
 ) {
-    let given = &mapped.given;
-    if !properties_agree(config, given, problems) {
-        return;
-    }
-    if let Some(prefix) = config.nat64 {
-        let span = given.place("nat64");
-        if site.inside.value.network().is_ipv4() {
-            problems.push(wrong_version(span, "NAT64", "IPv6", site.inside));
-            return;
-        }
-        if overlap(site.inside.value, prefix.into()) {
-            problems.push(
-                Problem::new(span, "the NAT64 prefix overlaps with the LAN's subnet")
-                    .label("is not for hosts")
-                    .related(site.inside.span, "the subnet inside"),
-            );
-            return;
-        }
-    }
-    if let Some(PortBlocks::Deterministic { subscribers, compression, .. }) = config.port_blocks {
-        let count = subscriber_count(subscribers);
-        let room = u128::from(compression) * site.externals.len() as u128;
-        if !site.externals.is_empty() && count > room {
-            let message = format!("the LAN's {count} subscribers do not fit into {room} blocks");
-            problems.push(
-                Problem::new(given.place("port_blocks"), message)
-                    .label(format!(
-                        "{compression} for each of {} outside addresses",
-                        site.externals.len()
-                    ))
-                    .help("raise `compression`, or give `external` more addresses"),
-            );
-            return;
-        }
-    }
-    if site.externals.is_empty() {
-        return; // why was reported
-    }
-    if let Err(error) = config.validate(site.externals) {
-        let span = place_of(&error, config, given, site);
-        problems.push(Problem::new(span, error.to_string()).label("cannot be"));
-    }
+    let found = without_effect(config, given).or_else(|| misplaced(config, given, site));
+    let found = found.or_else(|| {
+        // Why there is no address was reported.
+        let is_known = !site.externals.is_empty();
+        is_known.then(|| impossible(config, given, site.externals, site.forwards))?
+    });
+    found.into_iter().for_each(|problem| problems.push(problem));
 }
 
-/// The number of addresses, or of /64s, that blocks are counted out to.
-fn subscriber_count(subscribers: IpNet) -> u128 {
-    let bits = match subscribers {
-        IpNet::V4(v4) => 32 - v4.prefix_len(),
-        IpNet::V6(v6) => 64u8.saturating_sub(v6.prefix_len()),
-    };
-    1 << bits
+/// Finds a property that another one leaves without effect.
+fn without_effect(config: &NatConfig, given: &Given<'_>) -> Option<Problem> {
+    let strict = [("port_parity", config.port_parity), ("port_contiguity", config.port_contiguity)];
+    if config.ports == PortAllocation::Strict
+        && let Some((property, _)) = strict.into_iter().find(|(_, is_set)| *is_set)
+    {
+        let message = format!("`{property}` has no effect on strict ports");
+        return Some(
+            Problem::new(given.place(&[property, "ports"]), message)
+                .label("without effect here")
+                .related(given.place(&["ports"]), "the port never changes"),
+        );
+    }
+    if let Some(PortBlocks::Dynamic { size, max_blocks }) = config.port_blocks {
+        let ports = u32::from(size) * u32::from(max_blocks);
+        if ports > BLOCK_PORTS {
+            let message = format!("a subscriber's blocks have up to {ports} ports");
+            return Some(
+                Problem::new(given.place(&["port_blocks"]), message)
+                    .label(format!("an address has {BLOCK_PORTS} for blocks")),
+            );
+        }
+    }
+    let limit = config.max_flows_per_subscriber.filter(|limit| *limit > config.max_flows)?;
+    let message = format!("a subscriber's limit of {limit} flows is above that of the NAT");
+    Some(
+        Problem::new(given.place(&["max_flows_per_subscriber", "max_flows"]), message)
+            .label(format!("`max_flows` is {}", config.max_flows)),
+    )
 }
 
-/// Where the property stands that makes a configuration impossible.
-fn place_of(error: &NatConfigError, config: &NatConfig, given: &Given<'_>, site: Site<'_>) -> Span {
+/// Finds what does not go with the LAN.
+fn misplaced(config: &NatConfig, given: &Given<'_>, site: Site<'_>) -> Option<Problem> {
+    let prefix = IpNet::V6(config.nat64?);
+    let (span, inside) = (given.place(&["nat64"]), site.inside);
+    if inside.value.network().is_ipv4() {
+        return Some(wrong_version(span, "NAT64", "IPv6", inside));
+    }
+    let overlaps = inside.value.contains(&prefix) || prefix.contains(&inside.value);
+    overlaps.then(|| {
+        Problem::new(span, "the NAT64 prefix overlaps with the LAN's subnet")
+            .label("is not for hosts")
+            .related(inside.span, "the subnet inside")
+    })
+}
+
+/// Finds what the NAT itself refuses.
+fn impossible(
+    config: &NatConfig,
+    given: &Given<'_>,
+    externals: &[IpAddr],
+    forwards: &[Span],
+) -> Option<Problem> {
+    let error = config.validate(externals).err()?;
     let forward = |port: u16| {
         let at = config.forwards.iter().rposition(|forward| forward.external_port == port);
-        at.and_then(|at| site.forwards.get(at)).copied().unwrap_or(given.place("forwards"))
+        at.and_then(|at| forwards.get(at)).copied().unwrap_or(given.place(&[]))
     };
-    match error {
-        NatConfigError::ZeroTimeout { property } => given.place(property),
-        NatConfigError::NoFlows => given.place("max_flows"),
+    let span = match &error {
+        NatConfigError::ZeroTimeout { property }
+        | NatConfigError::AbsurdTimeout { property }
+        | NatConfigError::ZeroLimit { property } => given.place(&[property]),
+        NatConfigError::StrictPorts { property } => given.place(&[property, "ports"]),
+        NatConfigError::NoFlows => given.place(&["max_flows"]),
+        NatConfigError::HoldWithOverload => given.place(&["port_hold", "ports"]),
+        NatConfigError::BlockTooLarge { .. }
+        | NatConfigError::BlockTooSmall { .. }
+        | NatConfigError::TooManySubscribers { .. }
+        | NatConfigError::SubscribersVersion { .. } => given.place(&["port_blocks"]),
+        NatConfigError::Nat64Prefix { .. } | NatConfigError::Nat64External { .. } => {
+            given.place(&["nat64"])
+        }
         NatConfigError::ForwardWithoutPorts { external_port, .. }
         | NatConfigError::ForwardPortZero { external_port, .. }
         | NatConfigError::ForwardVersion { external_port, .. }
         | NatConfigError::DuplicateForward { external_port, .. } => forward(*external_port),
-        _ => given.place(""),
-    }
-}
-
-fn overlap(a: IpNet, b: IpNet) -> bool {
-    a.contains(&b) || b.contains(&a)
+        _ => given.place(&[]),
+    };
+    let problem = Problem::new(span, error.to_string()).label("cannot be");
+    Some(match error {
+        NatConfigError::TooManySubscribers { .. } => {
+            problem.help("raise `compression`, or give `external` more addresses")
+        }
+        _ => problem,
+    })
 }
 
 /// Makes the translator of a rule, or reports why it does not fit the LAN with the subnet `inside`.

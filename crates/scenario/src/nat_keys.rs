@@ -36,9 +36,11 @@ pub(crate) struct Given<'t> {
 }
 
 impl Given<'_> {
-    /// Returns the place that makes `property` what it is.
-    pub(crate) fn place(&self, property: &str) -> Span {
-        let entry = self.entries.iter().find(|entry| &*entry.key.value == property);
+    /// Returns the place of the first of `properties` that is given, or that of the whole.
+    pub(crate) fn place(&self, properties: &[&str]) -> Span {
+        let entry = properties
+            .iter()
+            .find_map(|property| self.entries.iter().find(|entry| &*entry.key.value == *property));
         entry.map_or(self.whole, |entry| entry.value.span)
     }
 }

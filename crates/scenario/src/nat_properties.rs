@@ -17,8 +17,8 @@ use crate::limits::{BLOCK_PORTS, MAX_FLOWS};
 use crate::problem::Problems;
 use crate::tree::Node;
 
-/// Stands for the subscribers until the LAN is known: the addresses between carriers and homes.
-const SUBSCRIBERS: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10));
+/// Stands for the subscribers until the LAN is known (RFC 6598).
+const SUBSCRIBERS: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 24));
 
 /// Makes the NAT that has the properties of `fields` and is like `base` otherwise.
 pub(crate) fn properties(

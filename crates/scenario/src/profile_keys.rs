@@ -82,8 +82,7 @@ fn profile(
         None => {
             let Mapped { config, given, .. } =
                 nat_keys::mapped(&fields, entry.key.span, catalogue, problems)?;
-            nat_check::properties_agree(&config, &given, problems)
-                .then_some(Behaviour::Nat(config))?
+            nat_check::check_alone(&config, &given, problems).then_some(Behaviour::Nat(config))?
         }
     };
     Some(NamedProfile { name: entry.name().value.to_owned(), summary, source, status, behaviour })

@@ -294,7 +294,7 @@ impl<'t> Written<'t> {
         }
         let site =
             Site { inside: subnet, externals: &addresses.external[at][version], forwards: &spans };
-        nat_check::check(mapped, &config, site, problems);
+        nat_check::check(&config, &mapped.given, site, problems);
         Some(NatChoice { profile: mapped.profile.clone(), config: config.into() })
     }
 

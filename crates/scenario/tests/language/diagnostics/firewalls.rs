@@ -109,7 +109,7 @@ fn profiles_of_a_users_own() {
         (profile("x: { profile: «y» }, y: {}"), "unknown NAT profile `y`"),
         (
             profile("x: { ports: strict, mapping: «adm» }"),
-            "strict ports leave no second port for another destination",
+            "`ports: strict` keeps every internal port, and `mapping` asks for other ones",
         ),
         (profile("x: { firewall: { inbound: «no» } }"), "unknown firewall action `no`"),
         (profile("x: «5»"), "expected a mapping for a profile, found text"),

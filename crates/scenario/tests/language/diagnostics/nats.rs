@@ -124,10 +124,25 @@ fn every_property_refuses_what_is_none_of_its_values() {
 #[test]
 fn properties_that_contradict_each_other() {
     let nat = |nat: &str| gateway(&format!("{{ nat: {{ {nat} }} }}"));
-    let strict = "strict ports leave no second port for another destination";
+    let strict = "`ports: strict` keeps every internal port, and `mapping` asks for other ones";
     assert_each(&[
         (nat("ports: strict, mapping: «apdm»"), strict),
-        (nat("ports: strict, tcp_mapping: «adm»"), strict),
+        (
+            nat("ports: strict, tcp_mapping: «adm»"),
+            "`ports: strict` keeps every internal port, and `tcp_mapping` asks for other ones",
+        ),
+        (
+            nat("ports: strict, port_classes: «unprivileged»"),
+            "`ports: strict` keeps every internal port, and `port_classes` asks for other ones",
+        ),
+        (
+            nat("ports: overload, port_hold: «2min»"),
+            "`port_hold` cannot be kept with `ports: overload`, where mappings share a port",
+        ),
+        (
+            nat("profile: linux-masquerade, port_hold: «2min»"),
+            "`port_hold` cannot be kept with `ports: overload`, where mappings share a port",
+        ),
         (nat("ports: strict, port_parity: «true»"), "`port_parity` has no effect on strict ports"),
         (
             nat("ports: strict, port_contiguity: «true»"),
@@ -135,7 +150,7 @@ fn properties_that_contradict_each_other() {
         ),
         (
             nat("ports: strict, port_blocks: «{ dynamic: { size: 64, max_blocks: 1 } }»"),
-            "`port_blocks` has no effect on strict ports",
+            "`ports: strict` keeps every internal port, and `port_blocks` asks for other ones",
         ),
         (
             nat("port_blocks: «{ dynamic: { size: 64512, max_blocks: 2 } }»"),
@@ -143,22 +158,22 @@ fn properties_that_contradict_each_other() {
         ),
         (
             nat("port_blocks: «{ deterministic: { compression: 64000, overflow: 513 } }»"),
-            "64513 blocks on an address leave no port for each",
+            "64512 ports cannot be cut into 64513 blocks (64000 subscribers and 513 overflow blocks for each external address)",
         ),
         (
-            nat("port_blocks: «{ deterministic: { compression: 255 } }»"),
-            "the LAN's 256 subscribers do not fit into 255 blocks",
+            nat("port_blocks: «{ deterministic: { compression: 253 } }»"),
+            "192.168.1.0/24 has 254 subscribers, and 1 external addresses with 253 each have room for 253",
         ),
         (
             nat("max_flows: 100, max_flows_per_subscriber: «101»"),
             "a subscriber's limit of 101 flows is above that of the NAT",
         ),
         (nat("nat64: «64:ff9b::/96»"), "NAT64 is for a LAN with IPv6"),
-        (nat("nat64: «64:ff9b::/64»"), "64:ff9b::/64 cannot hold IPv4 addresses"),
-        // What the profile says is at fault where its name stands.
-        (nat("profile: «linux-masquerade-random», ports: strict"), strict),
+        (nat("nat64: «64:ff9b::/64»"), "NAT64 is for a LAN with IPv6"),
+        // What is written is at fault rather than the profile.
+        (nat("profile: linux-masquerade-random, ports: «strict»"), strict),
     ]);
-    let two = "port_blocks: { deterministic: { compression: 128 } }";
+    let two = "port_blocks: { deterministic: { compression: 127 } }";
     valid(&gateway(&format!("{{ nat: {{ {two} }}, external: [203.0.113.1, 203.0.113.2] }}")));
 }
 
@@ -219,6 +234,10 @@ fn rules() {
         (
             rule("fd00::/64", "clat: «{ nat64: \"64:ff9b::/96\", prefix: \"2001:db8:c::/96\" }»"),
             "a CLAT is for a LAN with IPv4",
+        ),
+        (
+            rule("fd00::/64", "nat64: «\"64:ff9b::/64\"»"),
+            "the NAT64 prefix 64:ff9b::/64 is not a /96",
         ),
         (
             rule("64:ff9b::/96", "nat64: «\"64:ff9b::/96\"»"),
