@@ -53,6 +53,17 @@ struct Key {
     identification: u32,
 }
 
+impl Key {
+    fn new(place: Place, packet: &Packet, fragment: &Fragment) -> Self {
+        Self {
+            place,
+            source: packet.source,
+            destination: packet.destination,
+            identification: fragment.identification,
+        }
+    }
+}
+
 /// What became of a fragment.
 pub(crate) enum Gathered {
     /// It waits; if it is the first of its packet to come, until then at the latest.
@@ -87,19 +98,8 @@ impl Reassembler {
         }
         let (start, length) = (u64::from(fragment.offset) * 8, u64::from(fragment.length));
         let end = start + length;
-        if self.bytes + length > BYTES_MAX {
-            return Err(DropReason::TooManyFragments);
-        }
-        let key = Key {
-            place,
-            source: packet.source,
-            destination: packet.destination,
-            identification: fragment.identification,
-        };
-        let known = self
-            .partial
-            .iter()
-            .position(|other| other.key == key && Arc::ptr_eq(&other.whole, &fragment.whole));
+        let key = Key::new(place, packet, fragment);
+        let known = self.position(key, fragment);
         let here = known.map_or(0, |at| self.partial[at].length);
         if let Some(at) = known
             && self.partial[at].pieces.iter().any(|&(from, to, _)| from < end && start < to)
@@ -111,9 +111,6 @@ impl Reassembler {
         }
         let at = match known {
             Some(at) => at,
-            None if self.partial.len() == PACKETS_MAX => {
-                return Err(DropReason::TooManyFragments);
-            }
             None => {
                 self.partial.push(Partial {
                     key,
@@ -139,11 +136,38 @@ impl Reassembler {
         Ok(Gathered::Complete { whole, first, waited })
     }
 
+    /// Gives up the oldest packet if there is no room for one more fragment: where its fragments
+    /// came to, and they.
+    ///
+    /// So a flood of fragments ends what is incomplete, and not what comes in one go (RFC 4787
+    /// REQ-14a).
+    pub(crate) fn pop_surplus(
+        &mut self,
+        place: Place,
+        packet: &Packet,
+        fragment: &Fragment,
+    ) -> Option<(Place, Vec<Slot>)> {
+        let is_new = || self.position(Key::new(place, packet, fragment), fragment).is_none();
+        let is_full = self.bytes + u64::from(fragment.length) > BYTES_MAX
+            || self.partial.len() == PACKETS_MAX && is_new();
+        is_full.then(|| self.pop_oldest()).flatten()
+    }
+
+    fn position(&self, key: Key, fragment: &Fragment) -> Option<usize> {
+        let is_it =
+            |other: &Partial| other.key == key && Arc::ptr_eq(&other.whole, &fragment.whole);
+        self.partial.iter().position(is_it)
+    }
+
     /// Gives up one packet whose time is over by `now`: where its fragments came to, and they.
     pub(crate) fn pop_expired(&mut self, now: SimTime) -> Option<(Place, Vec<Slot>)> {
         // All wait equally long, so the oldest is the first to go.
         let expired = self.partial.first().is_some_and(|oldest| oldest.expires <= now);
-        if !expired {
+        expired.then(|| self.pop_oldest()).flatten()
+    }
+
+    fn pop_oldest(&mut self) -> Option<(Place, Vec<Slot>)> {
+        if self.partial.is_empty() {
             return None;
         }
         let Partial { key, length, pieces, .. } = self.partial.remove(0);

@@ -149,6 +149,12 @@ impl<O: Observer> Network<O> {
             }
             Place::Lan(..) | Place::Core(_) => return Ok(true),
         };
+        if let Some((at, pieces)) = reassembler.pop_surplus(place, packet, fragment) {
+            for piece in pieces {
+                self.lose(now, piece, at, DropReason::TooManyFragments);
+            }
+            return self.gather(now, slot, place);
+        }
         match reassembler.add(now, place, slot, packet, fragment)? {
             Gathered::Waiting(expires) => {
                 if let Some(at) = expires {

@@ -391,6 +391,24 @@ fn a_node_keeps_fragments_of_a_limited_number_of_packets() {
 }
 
 #[test]
+fn req_4787_14a_a_flood_of_fragments_does_not_stop_packets_that_come_in_one_go() {
+    let mut world = World::new();
+    let lan = world.lan("lan", "10.0.0.0/24");
+    let alice = world.lan_host("alice", lan, "10.0.0.1");
+    let bob = world.lan_host("bob", lan, "10.0.0.2");
+    let whole = cuttable("10.0.0.1:1", "10.0.0.2:2", 2500);
+    let pieces = |n| whole.fragments(ByteCount::new(1000), n).unwrap();
+    for n in 0..256 {
+        world.send(alice, pieces(n).swap_remove(1));
+    }
+    for piece in pieces(256) {
+        world.send(alice, piece);
+    }
+    assert_eq!(world.losses(), [(DropReason::TooManyFragments, Place::Host(bob))]);
+    assert_eq!(world.only_arrival().delivery.packet, whole);
+}
+
+#[test]
 fn a_reboot_loses_the_fragments_that_wait() {
     let Narrow { mut world, router, alice, .. } = with_policy(Fragments::AnyOrder);
     world.send(alice, pieces().swap_remove(0));
