@@ -43,6 +43,8 @@ pub struct Setting {
     pub pool: bool,
     /// The most flows that the box has room for, if that must be few.
     pub room: Option<u32>,
+    /// A link outside that takes no packet longer than 1280 bytes.
+    pub narrow: bool,
     /// An outside network with the numbers of the one inside.
     pub conflict: bool,
 }

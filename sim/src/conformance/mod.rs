@@ -16,6 +16,7 @@
 
 mod common;
 mod finding;
+mod fragments;
 mod lab;
 mod middlebox;
 mod packets;
@@ -35,5 +36,5 @@ pub use lab::Lab;
 pub use middlebox::{Addresses, Middlebox, Setting, Subject};
 pub use render::{Conformance, human, json, markdown};
 pub use requirement::{Check, Level, Requirement, examine, requirements};
-pub use testbed::{Numbers, Testbed};
+pub use testbed::{Surroundings, Testbed};
 pub use trial::{Complaint, Flow, Trial};

@@ -4,7 +4,8 @@ use natbed_nat::Filtering;
 use natbed_packet::{Endpoint, Protocol};
 
 use super::common::{self, PORT, SERVER_PORT, UNREACHABLE, error_inward, one_way, secs, two_way};
-use super::finding::{Finding, applies, require};
+use super::finding::{Finding, Shortfall, applies, require};
+use super::fragments;
 use super::lab::Lab;
 use super::middlebox::Setting;
 use super::requirement::Level::{May, Must, MustNot, Recommended, Should, ShouldNot};
@@ -153,6 +154,42 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         "ICMP Destination Unreachable reaches the host inside that it concerns.",
         |lab| common::forwards_unreachable(lab, Protocol::Udp),
     ),
+    Requirement::seen(
+        4787,
+        "13",
+        Must,
+        "A packet too long for the link outside that may not be cut (DF=1) is answered with ICMP \
+         Fragmentation Needed.",
+        fragments::reports_what_is_too_long,
+    ),
+    Requirement::seen(
+        4787,
+        "13a",
+        Must,
+        "A packet too long for the link outside that may be cut (DF=0) is cut into fragments.",
+        fragments::cuts_what_is_too_long,
+    ),
+    Requirement::unseen(
+        4787,
+        "13a order",
+        Should,
+        "The fragments are sent in order.",
+        "hosts in the simulator put fragments together before anybody sees them",
+    ),
+    Requirement::seen(
+        4787,
+        "14",
+        Must,
+        "Fragments are taken in any order.",
+        fragments::takes_any_order,
+    ),
+    Requirement::seen(
+        4787,
+        "14a",
+        Must,
+        "A flood of fragments stops neither whole packets nor fragments that come in order.",
+        fragments::withstands_flood,
+    ),
 ];
 
 fn pairs_addresses(lab: &Lab<'_>) -> Finding {
@@ -171,7 +208,7 @@ fn pairs_addresses(lab: &Lab<'_>) -> Finding {
     Ok(())
 }
 
-fn open(trial: &mut Trial, host: usize, port: u16) -> Result<Endpoint, super::finding::Shortfall> {
+fn open(trial: &mut Trial, host: usize, port: u16) -> Result<Endpoint, Shortfall> {
     let (inside, outside) = (trial.inside(host, port), trial.outside(0, SERVER_PORT));
     trial.open(Protocol::Udp, inside, outside).map(|flow| flow.external)
 }
@@ -260,7 +297,7 @@ fn mapped(
     lab: &Lab<'_>,
     host: usize,
     before: impl Fn(&mut Trial) -> Finding,
-) -> Result<Vec<Option<Endpoint>>, super::finding::Shortfall> {
+) -> Result<Vec<Option<Endpoint>>, Shortfall> {
     let mut trial = lab.trial()?;
     before(&mut trial)?;
     let from = trial.inside(host, PORT);

@@ -7,25 +7,29 @@ use ipnet::IpNet;
 use natbed_nat::{Behaviour, FirewallConfig, NatConfig, PortBlocks, Side, TranslatorConfig};
 use natbed_network::{
     Attachment, GatewayConfig, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    Limits, LinkConfig, Network, TopologyError,
+    Limits, LinkConfig, Network, PipeConfig, TopologyError,
 };
 use natbed_packet::Packet;
-use natbed_units::{Seed, SimDuration, SimTime};
+use natbed_units::{ByteCount, Seed, SimDuration, SimTime};
 
 use super::middlebox::{Addresses, Middlebox, Setting, Subject};
 
 /// How many hosts are inside.
 const HOSTS_INSIDE: usize = 6;
 
-/// The numbers of the network around a box.
+/// The network around a box.
 #[derive(Clone, Debug)]
-pub struct Numbers {
+pub struct Surroundings {
     /// The LAN.
     pub inside: IpNet,
     /// The hosts outside, as in [`Addresses::outside`].
     pub outside: [IpAddr; 4],
     /// The external addresses of the box, at least one.
     pub external: Vec<IpAddr>,
+    /// The longest packet that its link outside takes; any, if `None`.
+    pub mtu: Option<ByteCount>,
+    /// Whether the box sends ICMP errors of its own.
+    pub icmp_errors: bool,
 }
 
 /// A box as the gateway of a simulated LAN.
@@ -39,22 +43,23 @@ pub struct Testbed {
 }
 
 impl Testbed {
-    /// Builds the network around a box of a behaviour; all its links are ideal.
+    /// Builds the network around a box of a behaviour; its links take no time.
     ///
     /// # Errors
     ///
-    /// What is wrong with the behaviour or the numbers.
-    pub fn new(behaviour: &Behaviour, seed: u64, numbers: &Numbers) -> Result<Self, TopologyError> {
+    /// What is wrong with the behaviour or the addresses.
+    pub fn new(
+        behaviour: &Behaviour,
+        seed: u64,
+        around: &Surroundings,
+    ) -> Result<Self, TopologyError> {
+        let Surroundings { inside: subnet, outside, external, mtu, icmp_errors } = around;
         let mut network = Network::new(Seed::new(seed), Limits::default(), ());
         network.set_internet(InternetConfig { delay: SimDuration::ZERO });
-        let lan = network.add_lan(LanConfig {
-            name: "lan".to_owned(),
-            subnet: numbers.inside,
-            isolate: false,
-        });
-        let mut inside =
-            numbers.inside.hosts().filter(|address| *address != numbers.inside.network());
-        let gateway = inside.next().unwrap_or(numbers.inside.addr());
+        let lan =
+            network.add_lan(LanConfig { name: "lan".to_owned(), subnet: *subnet, isolate: false });
+        let mut inside = subnet.hosts().filter(|address| *address != subnet.network());
+        let gateway = inside.next().unwrap_or(subnet.addr());
         let inside: Vec<_> = inside.take(HOSTS_INSIDE).collect();
         let (nat, firewall) = match behaviour {
             Behaviour::Nat(nat) => (Some(nat.clone()), None),
@@ -66,12 +71,12 @@ impl Testbed {
             lan,
             inside: gateway,
             upstream: Attachment::Internet,
-            outside: numbers.external[0],
-            pool: numbers.external[1..].to_vec(),
-            uplink: LinkConfig::IDEAL,
+            outside: external[0],
+            pool: external[1..].to_vec(),
+            uplink: LinkConfig::symmetric(PipeConfig { mtu: *mtu, ..PipeConfig::IDEAL }),
             translator: nat.map(TranslatorConfig::Nat),
             firewall,
-            icmp_errors: true,
+            icmp_errors: *icmp_errors,
         })?;
         let mut testbed = Self {
             network,
@@ -79,17 +84,12 @@ impl Testbed {
             hosts: BTreeMap::new(),
             sides: BTreeMap::new(),
             received: VecDeque::new(),
-            addresses: Addresses {
-                inside: inside.clone(),
-                outside: numbers.outside,
-                gateway,
-                nat64,
-            },
+            addresses: Addresses { inside: inside.clone(), outside: *outside, gateway, nat64 },
         };
         for address in inside {
             testbed.add_host(Side::Inside, Attachment::Lan(lan), &[address])?;
         }
-        for addresses in numbers.outside.chunks(2) {
+        for addresses in outside.chunks(2) {
             testbed.add_host(Side::Outside, Attachment::Internet, addresses)?;
         }
         Ok(testbed)
@@ -159,7 +159,7 @@ impl Subject for Behaviour {
         if setting.conflict {
             return Err("the box does not choose the numbers of its inside network".to_owned());
         }
-        let numbers = numbers(self, setting);
+        let around = surroundings(self, setting);
         let behaviour = match self {
             Self::Nat(config) => Self::Nat(NatConfig {
                 max_flows: setting.room.unwrap_or(config.max_flows),
@@ -170,16 +170,16 @@ impl Subject for Behaviour {
                 ..config.clone()
             }),
         };
-        match Testbed::new(&behaviour, seed, &numbers) {
+        match Testbed::new(&behaviour, seed, &around) {
             Ok(testbed) => Ok(Box::new(testbed)),
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
-/// The numbers that suit a behaviour: IPv6 inside if it filters or is a NAT64, and the LAN that it
+/// The network that suits a behaviour: IPv6 inside if it filters or is a NAT64, and the LAN that it
 /// has port blocks for.
-fn numbers(behaviour: &Behaviour, setting: Setting) -> Numbers {
+fn surroundings(behaviour: &Behaviour, setting: Setting) -> Surroundings {
     let ips = |texts: &[&str]| texts.iter().map(|text| ip(text)).collect::<Vec<_>>();
     let v6_lan = || net("2001:db8:1::/64");
     let inside = match behaviour {
@@ -200,7 +200,13 @@ fn numbers(behaviour: &Behaviour, setting: Setting) -> Numbers {
         ),
     };
     let pool = if setting.pool { 2 } else { 1 };
-    Numbers { inside, outside: outside.map(ip), external: external[..pool].to_vec() }
+    Surroundings {
+        inside,
+        outside: outside.map(ip),
+        external: external[..pool].to_vec(),
+        mtu: setting.narrow.then_some(ByteCount::new(1280)),
+        icmp_errors: true,
+    }
 }
 
 fn ip(text: &str) -> IpAddr {

@@ -1,0 +1,95 @@
+//! The table as a whole: it is complete, each of its checks has a test, and chance decides none.
+
+use std::collections::BTreeSet;
+
+use natbed::conformance::{Lab, Level, Outcome, examine, requirements};
+use natbed_nat::{Behaviour, NatConfig, profile};
+
+use crate::boxes::{carrier_nat, good_firewall, nat};
+
+const TESTS: [&str; 6] = [
+    include_str!("rfc4787.rs"),
+    include_str!("rfc5382.rs"),
+    include_str!("rfc5508.rs"),
+    include_str!("rfc6092.rs"),
+    include_str!("rfc6888.rs"),
+    include_str!("rfc7857.rs"),
+];
+
+#[test]
+fn each_requirement_has_its_test() {
+    for requirement in requirements() {
+        let number = requirement.number.replace(['.', ' '], "_");
+        let name = format!(" req_{}_{number}_", requirement.rfc);
+        let tested = TESTS.iter().any(|tests| tests.contains(&name));
+        assert!(tested, "no test is called{name}...");
+    }
+}
+
+#[test]
+fn numbers_are_unique_and_sentences_whole() {
+    let mut seen = BTreeSet::new();
+    for it in requirements() {
+        assert!(seen.insert((it.rfc, it.number)), "RFC {} {} stands twice", it.rfc, it.number);
+        assert!(it.says.ends_with('.'), "{}", it.says);
+    }
+}
+
+/// The numbers of each RFC, from the first to the last.
+#[test]
+fn no_number_is_left_out() {
+    for (rfc, numbers) in
+        [(4787, 1..=14), (5382, 1..=10), (5508, 1..=11), (6888, 1..=15), (6092, 9..=49)]
+    {
+        let there: BTreeSet<u32> = requirements()
+            .filter(|requirement| requirement.rfc == rfc)
+            .map(|it| it.number.chars().map_while(|c| c.to_digit(10)).fold(0, |n, d| n * 10 + d))
+            .collect();
+        assert_eq!(there, numbers.collect(), "RFC {rfc}");
+    }
+}
+
+#[test]
+fn chance_decides_no_outcome() {
+    let nat_rfcs = [4787, 5382, 5508, 6888, 7857];
+    // With limits, so that no check takes long.
+    let linux = profile("linux-masquerade").unwrap().behaviour.nat().unwrap().clone();
+    let linux = Behaviour::Nat(NatConfig { max_ports_per_subscriber: Some(1500), ..linux });
+    let boxes = [
+        (nat(|nat| nat.max_ports_per_subscriber = Some(1500)), &nat_rfcs[..]),
+        (carrier_nat(|_| {}), &nat_rfcs),
+        (linux, &nat_rfcs),
+        (good_firewall(), &[6092]),
+    ];
+    for (behaviour, rfcs) in boxes {
+        let outcomes = |seed| {
+            let findings = examine(&Lab::new(&behaviour, seed), rfcs);
+            let outcome = |(it, finding): &(&natbed::conformance::Requirement, _)| {
+                (it.rfc, it.number, Outcome::from(finding))
+            };
+            findings.iter().map(outcome).collect::<Vec<_>>()
+        };
+        let first = outcomes(1);
+        for seed in 2..=5 {
+            assert_eq!(outcomes(seed), first, "seed {seed}");
+        }
+    }
+}
+
+/// What the RFCs ask of a NAT and of a firewall can be had together.
+#[test]
+fn the_good_boxes_violate_no_must() {
+    for (behaviour, rfcs) in
+        [(nat(|_| {}), &[4787, 5382, 5508, 7857][..]), (good_firewall(), &[6092])]
+    {
+        let violated: Vec<_> = examine(&Lab::new(&behaviour, 1), rfcs)
+            .into_iter()
+            .filter(|(it, finding)| {
+                it.level != Level::May && Outcome::from(finding) == Outcome::Violated
+            })
+            .map(|(it, finding)| (it.rfc, it.number, finding))
+            .filter(|(rfc, number, _)| (*rfc, *number) != (6092, "48")) // PCP
+            .collect();
+        assert!(violated.is_empty(), "{violated:?}");
+    }
+}
