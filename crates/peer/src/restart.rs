@@ -97,7 +97,7 @@ impl Supervisor {
                 echo.attach(channel);
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Closes the agents and returns what the peers did and saw, and the restarts.
