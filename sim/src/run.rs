@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -19,7 +20,8 @@ use natbed_scenario as scenario;
 use natbed_scenario::{Load, Scenario, Session, Stack};
 use natbed_units::{Seed, SimDuration, SimTime};
 
-use crate::world::{Built, Observers, build, schedule_events};
+use crate::events;
+use crate::world::{Built, Observers, build};
 
 /// How long a run goes on after its last session has closed, so that what closing sends arrives.
 const SETTLE: SimDuration = SimDuration::from_secs(1);
@@ -61,10 +63,11 @@ pub struct RunOutput {
 /// When the capture cannot be written, when a server or agent cannot be set up, or when a task of
 /// the run panicked.
 pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Result<RunOutput> {
-    let Built { mut network, hosts, routers } = build(scenario, seed)?;
+    let Built { mut network, parts } = build(scenario, seed)?;
+    let parts = Rc::new(parts);
     let tags: Vec<_> = (0..scenario.sessions.len()).map(|n| PayloadTag::new(n as u32)).collect();
     for (session, tag) in scenario.sessions.iter().zip(&tags) {
-        network.observer_mut().witness.watch(*tag, session.between.map(|host| hosts[host.0]));
+        network.observer_mut().witness.watch(*tag, session.between.map(|host| parts.hosts[host.0]));
     }
     if let Some(path) = pcap {
         let capture = open_capture(path, &network)
@@ -77,13 +80,16 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         ..Limits::default()
     };
     let mut world = World::new(network, seed, limits);
-    schedule_events(&mut world, scenario, &hosts, &routers);
+    let refusal = events::schedule(&mut world, scenario, &parts);
 
     let reports = Arc::new(Mutex::new(vec![None; scenario.sessions.len()]));
-    let plan = Plan::new(&mut world, scenario, &hosts, tags.clone(), Arc::clone(&reports));
+    let plan = Plan::new(&mut world, scenario, &parts.hosts, tags.clone(), Arc::clone(&reports));
     let finished = world.run_async(plan.carry_out())?;
     if let Some(result) = finished.output {
         result?;
+    }
+    if let Some(refused) = refusal.take() {
+        return Err(refused).context("an event could not be carried out");
     }
 
     let events = finished.report.events + world.network().events();
@@ -98,7 +104,7 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     Ok(RunOutput {
         sessions,
         routes: tags.iter().map(|tag| witness.route_changes(*tag).to_vec()).collect(),
-        hosts,
+        hosts: parts.hosts.clone(),
         sightings: tags.iter().map(|tag| witness.sighting(*tag).unwrap_or_default()).collect(),
         end: finished.report.end,
         ended: finished.report.at,

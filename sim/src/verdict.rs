@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use natbed_network::observe::{Route, Sighting};
 use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
 use natbed_report::{EchoRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
-use natbed_scenario::{Attachment, Expect, ExpectedPath, Scenario, Session};
+use natbed_scenario::{Attachment, EventAction, Expect, ExpectedPath, Scenario, Session};
 use natbed_units::{SimDuration, SimTime};
 
 use crate::oracle::Oracle;
@@ -41,16 +40,19 @@ pub fn claimed(scenario: &Scenario, session: &Session, peer: usize, pair: Select
     if relays.contains(&pair.local.address.ip()) || relays.contains(&pair.remote.address.ip()) {
         return Path::Relay;
     }
-    let own_subnet: Option<IpNet> =
-        match scenario.hosts[session.between[peer].0].interface().attachment {
-            Attachment::Lan(lan) => Some(scenario.lans[lan.0].subnet),
-            Attachment::Internet => None,
-        };
-    if own_subnet.is_some_and(|subnet| subnet.contains(&pair.remote.address.ip())) {
-        Path::Lan
-    } else {
-        Path::Direct
-    }
+    let peer = session.between[peer];
+    let lans = scenario.hosts[peer.0].interfaces.iter().map(|interface| interface.attachment);
+    let roamed = scenario.events.iter().filter_map(|event| match &event.action {
+        EventAction::Roam { host, to, .. } if *host == peer => Some(to.attachment),
+        _ => None,
+    });
+    let is_near = |attachment: Attachment| match attachment {
+        Attachment::Lan(lan) => {
+            scenario.lans[lan.0].subnets().any(|subnet| subnet.contains(&pair.remote.address.ip()))
+        }
+        Attachment::Internet => false,
+    };
+    if lans.chain(roamed).any(is_near) { Path::Lan } else { Path::Direct }
 }
 
 /// What a session came to, before it is judged.

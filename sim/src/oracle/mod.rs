@@ -9,7 +9,7 @@ mod class;
 mod precondition;
 mod side;
 
-use natbed_nat::{Hairpin, Mapping, NatClass};
+use natbed_nat::{Hairpin, Mapping, NatClass, StatelessConfig, TranslatorConfig};
 use natbed_report::{Path, Prediction};
 use natbed_scenario::{Attachment, EventAction, HostIndex, Scenario, Session};
 
@@ -181,10 +181,17 @@ impl<'a> Inquiry<'a> {
         let Some(outermost) = nats.last() else {
             return Err(Oracle::open("the shared way out has no NAT"));
         };
-        let Some(outermost) = outermost.nat() else {
-            return Err(Oracle::open("the shared way out translates addresses by rule"));
+        let hairpin = match &outermost.config {
+            TranslatorConfig::Nat(nat) => nat.hairpin,
+            // RFC 5508 REQ-7: a 1:1 NAT always hairpins like this.
+            TranslatorConfig::Stateless(StatelessConfig::OneToOne { .. }) => {
+                Hairpin::ExternalSource
+            }
+            TranslatorConfig::Stateless(_) => {
+                return Err(Oracle::open("the shared way out changes or keeps IPv6"));
+            }
         };
-        match outermost.hairpin {
+        match hairpin {
             Hairpin::None => Ok((false, "the shared NAT does not hairpin")),
             Hairpin::InternalSource => {
                 Ok((false, "hairpinned packets have an internal source, which ICE refuses"))

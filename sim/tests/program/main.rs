@@ -6,6 +6,7 @@ mod captures;
 mod default_matrix;
 mod design_example;
 mod determinism;
+mod events;
 mod exit_codes;
 mod expectations;
 mod interrupt;

@@ -1,0 +1,146 @@
+//! What a scenario's events do to the network, and when.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use natbed_nat::FirewallConfig;
+use natbed_network::{HostId, LinkId, Network, RouterId, TopologyError};
+use natbed_runtime::World;
+use natbed_scenario::{
+    Event, EventAction, FirewallTarget, HostIndex, LanIndex, LinkTarget, Scenario,
+};
+use natbed_units::SimTime;
+
+use crate::world::{Observers, Parts};
+
+/// The first event that could not be carried out; none, if the scenario passed its checks.
+pub type Refusal = Rc<RefCell<Option<TopologyError>>>;
+
+/// Schedules the scenario's events.
+pub fn schedule(world: &mut World<Observers>, scenario: &Scenario, parts: &Rc<Parts>) -> Refusal {
+    let refusal = Refusal::default();
+    for event in &scenario.events {
+        for (at, change) in changes(event, parts) {
+            let refusal = Rc::clone(&refusal);
+            world.at(at, move |world| {
+                let now = world.now();
+                if let Err(error) = change(now, world.network_mut()) {
+                    refusal.borrow_mut().get_or_insert(error);
+                }
+            });
+        }
+    }
+    refusal
+}
+
+type Change = Box<dyn FnOnce(SimTime, &mut Network<Observers>) -> Result<(), TopologyError>>;
+
+/// What an event does, and when; of one instant, in the order given.
+fn changes(event: &Event, parts: &Rc<Parts>) -> Vec<(SimTime, Change)> {
+    let at = SimTime::ZERO + event.at;
+    match &event.action {
+        EventAction::LinkDown(target) => vec![(at, set_link_down(*target, true, parts))],
+        EventAction::LinkUp(target) => vec![(at, set_link_down(*target, false, parts))],
+        EventAction::ServerStop(host) => vec![(at, set_stopped(*host, true, parts))],
+        EventAction::ServerStart(host) => vec![(at, set_stopped(*host, false, parts))],
+        EventAction::NatFlush(lan) => {
+            vec![(at, to_routers(*lan, parts, |_, network, router| network.flush_router(router)))]
+        }
+        EventAction::Reboot { lan, off_for, external } => {
+            let off = to_routers(*lan, parts, |_, network, router| {
+                network.set_router_off(router, true);
+            });
+            let on = to_routers(*lan, parts, |now, network, router| {
+                network.reboot_router(now, router);
+                network.set_router_off(router, false);
+            });
+            let mut changes = vec![(at, off)];
+            let readdressed = external.as_ref().map(|external| readdress(*lan, external, parts));
+            changes.extend(readdressed.map(|readdressed| (at + *off_for, readdressed)));
+            changes.push((at + *off_for, on));
+            changes
+        }
+        EventAction::Readdress { lan, external } => vec![(at, readdress(*lan, external, parts))],
+        EventAction::Roam { host, interface, to } => {
+            let (host, interface, to) = (*host, *interface, *to);
+            let parts = Rc::clone(parts);
+            let roam: Change = Box::new(move |_, network| parts.roam(network, host, interface, to));
+            vec![(at, roam)]
+        }
+        EventAction::SetFirewall { target, firewall } => {
+            vec![(at, set_firewall(*target, firewall.config.clone(), parts))]
+        }
+        EventAction::LogIn { host, lan } => {
+            let host = parts.hosts[host.0];
+            let log_in = to_routers(*lan, parts, move |_, network, router| {
+                let addresses: Vec<IpAddr> = network.addresses(host).collect();
+                addresses.into_iter().for_each(|address| network.log_in(router, address));
+            });
+            vec![(at, log_in)]
+        }
+    }
+}
+
+/// Does something to every half of a LAN's gateway.
+fn to_routers(
+    lan: LanIndex,
+    parts: &Rc<Parts>,
+    mut change: impl FnMut(SimTime, &mut Network<Observers>, RouterId) + 'static,
+) -> Change {
+    let routers: Vec<_> = parts.routers(lan).collect();
+    Box::new(move |now, network| {
+        routers.into_iter().for_each(|router| change(now, network, router));
+        Ok(())
+    })
+}
+
+fn readdress(lan: LanIndex, external: &[IpAddr], parts: &Rc<Parts>) -> Change {
+    let router = parts.routers(lan).next();
+    let external = external.to_vec();
+    Box::new(move |now, network| match router {
+        Some(router) => network.readdress_router(now, router, external),
+        None => Ok(()), // a LAN without a gateway has no such events
+    })
+}
+
+/// Cuts or mends links; which they are is known by then, for hosts roam.
+fn set_link_down(target: LinkTarget, is_down: bool, parts: &Rc<Parts>) -> Change {
+    let parts = Rc::clone(parts);
+    Box::new(move |_, network| {
+        let links: Vec<LinkId> = match target {
+            LinkTarget::Gateway(lan) => {
+                parts.routers(lan).map(|router| network.uplink(router)).collect()
+            }
+            LinkTarget::Host(host) => network.host_links(parts.hosts[host.0]).collect(),
+            LinkTarget::Interface(host, interface) => {
+                parts.interface_links(network, host, interface)
+            }
+        };
+        links.into_iter().for_each(|link| network.set_link_down(link, is_down));
+        Ok(())
+    })
+}
+
+fn set_stopped(host: HostIndex, is_stopped: bool, parts: &Rc<Parts>) -> Change {
+    let host: HostId = parts.hosts[host.0];
+    Box::new(move |_, network| {
+        network.set_host_stopped(host, is_stopped);
+        Ok(())
+    })
+}
+
+fn set_firewall(target: FirewallTarget, firewall: FirewallConfig, parts: &Rc<Parts>) -> Change {
+    match target {
+        FirewallTarget::Gateway(lan) => to_routers(lan, parts, move |_, network, router| {
+            network.set_router_firewall(router, Some(firewall.clone()));
+        }),
+        FirewallTarget::Host(host) => {
+            let host = parts.hosts[host.0];
+            Box::new(move |_, network| {
+                network.set_host_firewall(host, Some(firewall));
+                Ok(())
+            })
+        }
+    }
+}
