@@ -127,7 +127,7 @@ impl Parts {
             }
             // There is nothing here that the second address could be attached to.
             (Some(_), None) => {
-                left.into_iter().skip(1).for_each(|l| network.set_link_down(l, true))
+                left.into_iter().skip(1).for_each(|link| network.set_link_down(link, true));
             }
             (None, _) => {}
         }

@@ -11,7 +11,7 @@ use natbed_runtime::Handle;
 use natbed_units::SimTime;
 
 use crate::agent::{AgentSource, Channel, IceAgent, IceState, SelectedPair};
-use crate::echo::Echo;
+use crate::echo::{Echo, EchoConfig};
 use crate::session::{Attempt, PeerReport, SessionConfig};
 
 /// The most restarts of a session; after them it stays as it is.
@@ -64,6 +64,8 @@ pub(crate) struct Supervisor {
     sources: [Arc<dyn AgentSource>; 2],
     pub(crate) peers: [PeerReport; 2],
     restarts: Vec<RestartReport>,
+    /// After this, no further restart begins.
+    deadline: SimTime,
 }
 
 impl Supervisor {
@@ -73,18 +75,31 @@ impl Supervisor {
         agents: [Arc<dyn IceAgent>; 2],
         sources: [Arc<dyn AgentSource>; 2],
     ) -> Self {
-        let handle = handle.clone();
-        Self { handle, config, agents, sources, peers: Default::default(), restarts: Vec::new() }
+        Self {
+            handle: handle.clone(),
+            config,
+            agents,
+            sources,
+            peers: Default::default(),
+            restarts: Vec::new(),
+            deadline: SimTime::MAX,
+        }
     }
 
     /// Connects the first agents, or those of as many restarts as it takes; `None` if none connect.
+    ///
+    /// It goes on for as long as the load and the hold would have taken.
     pub(crate) async fn connect(&mut self) -> Option<[Arc<dyn Channel>; 2]> {
         let channels = self.attempt().await;
         if channels.is_some() || self.config.restart == Restart::Never {
             return channels;
         }
         let failed = self.failed()?;
-        self.restart(failed).await
+        let EchoConfig { count, interval, .. } = self.config.echo;
+        self.deadline = self.handle.now() + interval * u64::from(count) + self.config.hold;
+        let channels = self.restart(failed).await;
+        self.deadline = SimTime::MAX;
+        channels
     }
 
     /// Restarts whenever the configuration says so; ends only by being dropped.
@@ -167,7 +182,7 @@ impl Supervisor {
 
     /// Begins anew with fresh agents until they connect or have done so too often.
     async fn restart(&mut self, mut trouble: Trouble) -> Option<[Arc<dyn Channel>; 2]> {
-        while self.restarts.len() < RESTARTS_MAX {
+        while self.restarts.len() < RESTARTS_MAX && self.handle.now() <= self.deadline {
             let Trouble { peer, state, before } = trouble;
             let (connected, after) = (None, [None; 2]);
             let at = self.handle.now();
