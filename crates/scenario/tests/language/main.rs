@@ -2,8 +2,12 @@
 
 mod diagnostics;
 mod fuzz;
+mod gateways;
 mod limits;
 mod marked;
 mod matrix;
+mod properties;
+mod reference;
+mod timeline;
 mod two_homes;
 mod worlds;

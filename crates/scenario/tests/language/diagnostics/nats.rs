@@ -237,7 +237,7 @@ fn rules() {
         ),
         (
             rule("fd00::/64", "nat64: «\"64:ff9b::/64\"»"),
-            "the NAT64 prefix 64:ff9b::/64 is not a /96",
+            "the NAT64 prefix 64:ff9b::/64 is no /96 with zeros in bits 64 to 71",
         ),
         (
             rule("64:ff9b::/96", "nat64: «\"64:ff9b::/96\"»"),
