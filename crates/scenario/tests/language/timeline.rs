@@ -124,9 +124,9 @@ fn a_session_may_begin_anew_and_be_held_to_its_times() {
         "{ between: [a, b], restart: disconnected, expect: { noticed_within: 8s, recover_within: 12s } }",
     ) + "events: [{ at: 1s, nat_flush: home }]\n";
     let scenario = valid(&text).case(0).scenario;
-    let session = &scenario.sessions[0];
-    let expect = session.expect.as_ref().unwrap();
-    assert_eq!(session.restart, Restart::Disconnected);
+    let call = &scenario.sessions[0];
+    let expect = call.expect.as_ref().unwrap();
+    assert_eq!(call.restart, Restart::Disconnected);
     assert_eq!(expect.noticed_within, Some(SimDuration::from_secs(8)));
     assert_eq!(expect.recover_within, Some(SimDuration::from_secs(12)));
     let plain = valid(&session("{ between: [a, b] }")).case(0).scenario;
