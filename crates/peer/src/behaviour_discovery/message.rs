@@ -116,7 +116,10 @@ fn message(kind: MessageType, transaction: TransactionId) -> Message {
 }
 
 fn decode(bytes: &[u8]) -> Option<Message> {
-    if !stun::message::is_message(bytes) {
+    // The crate does not look at the two bits that are zero in every STUN message, nor at the last
+    // two of the length (RFC 8489 section 5).
+    let is_stun = stun::message::is_message(bytes) && bytes[0] & 0xc0 == 0 && bytes[3] & 3 == 0;
+    if !is_stun {
         return None;
     }
     let mut message = Message::new();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test
 
 mod consent;
+mod discovery;
 mod echo;
 mod ipv6;
 mod lab;
