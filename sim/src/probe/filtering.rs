@@ -4,7 +4,7 @@ use natbed_nat::{FilterScope, Filtering, Mapping, PortAllocation, WanInput};
 use natbed_network::TopologyError;
 use natbed_peer::{BindingRequest, Change};
 
-use super::findings::Seen;
+use super::findings::{Findings, Seen};
 use super::lab::{Lab, ServerEnd, Socket, Subject};
 use super::ports::{TOO_FEW_PORTS, next_port};
 
@@ -42,13 +42,12 @@ pub(super) fn behaviour(subject: &Subject<'_>) -> Result<Seen<Filtering>, Topolo
 /// second mapping sends to the first.
 pub(super) fn scope(
     subject: &Subject<'_>,
-    mapping: Option<Mapping>,
-    filtering: Option<Filtering>,
+    found: &Findings,
 ) -> Result<Seen<FilterScope>, TopologyError> {
-    if mapping == Some(Mapping::EndpointIndependent) {
+    if found.mapping == Seen::Value(Some(Mapping::EndpointIndependent)) {
         return Ok(Seen::NotVisible("an internal endpoint has one mapping"));
     }
-    if filtering == Some(Filtering::EndpointIndependent) {
+    if found.filtering == Seen::Value(Filtering::EndpointIndependent) {
         return Ok(Seen::NotVisible("no permission is needed"));
     }
     let mut lab = Lab::switch_on(subject)?;
@@ -83,9 +82,7 @@ pub(super) fn unsolicited(subject: &Subject<'_>) -> Result<Seen<WanInput>, Topol
 /// away is that it then holds the port against the mapping that should have it.
 pub(super) fn wan_input(
     subject: &Subject<'_>,
-    mapping: Option<Mapping>,
-    filtering: Option<Filtering>,
-    ports: Option<PortAllocation>,
+    found: &Findings,
 ) -> Result<Seen<WanInput>, TopologyError> {
     let mut lab = Lab::switch_on(subject)?;
     // The mapping of the asker has another port, whatever the allocation: it has this one itself,
@@ -96,7 +93,7 @@ pub(super) fn wan_input(
         return Ok(Seen::Value(WanInput::Drop));
     }
     let mut lab = Lab::switch_on(subject)?;
-    let holds_port = match ports {
+    let holds_port = match found.ports.value() {
         Some(
             PortAllocation::Preserve
             | PortAllocation::PreserveWithOverload
@@ -107,14 +104,15 @@ pub(super) fn wan_input(
             // By two if parity is kept.
             early_packet(&mut lab, &[1, 2].map(|steps| next_port(last, steps)))
         }
-        Some(PortAllocation::Random) => match (mapping, filtering) {
+        Some(PortAllocation::Random) => match (found.mapping, found.filtering) {
             (
-                Some(Mapping::EndpointIndependent),
-                Some(Filtering::AddressDependent | Filtering::AddressAndPortDependent),
+                Seen::Value(Some(Mapping::EndpointIndependent)),
+                Seen::Value(Filtering::AddressDependent | Filtering::AddressAndPortDependent),
             ) => filtered_packet(&mut lab, Change::AddressAndPort, ServerEnd::OPPOSITE),
-            (Some(Mapping::AddressDependent), Some(Filtering::AddressAndPortDependent)) => {
-                filtered_packet(&mut lab, Change::Port, ServerEnd::OTHER_PORT)
-            }
+            (
+                Seen::Value(Some(Mapping::AddressDependent)),
+                Seen::Value(Filtering::AddressAndPortDependent),
+            ) => filtered_packet(&mut lab, Change::Port, ServerEnd::OTHER_PORT),
             _ => None,
         },
         None => None,

@@ -1,10 +1,10 @@
 //! Hairpinning (RFC 5780 section 4.5), between two hosts.
 
-use natbed_nat::{Filtering, Hairpin, Mapping, PortAllocation};
+use natbed_nat::{FilterScope, Filtering, Hairpin, Mapping, PortAllocation};
 use natbed_network::TopologyError;
 use natbed_packet::Endpoint;
 
-use super::findings::Seen;
+use super::findings::{Findings, Seen};
 use super::lab::{Arrival, Lab, ServerEnd, Socket, Subject};
 use super::ports::{TOO_FEW_PORTS, next_port};
 
@@ -20,26 +20,23 @@ const SCOUT: Socket = Socket { host: 0, port: 40_020 };
 /// box does not hairpin. That takes the endpoints that the hosts have *toward each other*. Where
 /// ports are kept or given out in sequence they can be foreseen. Else the hosts try what the server
 /// saw of them, which is right if the mapping is endpoint-independent, and does as well if the
-/// filter lets everybody in.
+/// filter lets in everybody, or all of an address that the host has sent to.
 pub(super) fn behaviour(
     subject: &Subject<'_>,
-    mapping: Option<Mapping>,
-    filtering: Option<Filtering>,
-    ports: Option<PortAllocation>,
-    parity: Option<bool>,
+    found: &Findings,
 ) -> Result<Seen<Hairpin>, TopologyError> {
     let mut lab = Lab::switch_on(subject)?;
     let Some(scout) = lab.mapped(SCOUT, ServerEnd::FIRST) else {
         return Ok(Seen::NotVisible(TOO_FEW_PORTS));
     };
-    let foreseen = match ports {
+    let foreseen = match found.ports.value() {
         Some(
             PortAllocation::Preserve
             | PortAllocation::PreserveWithOverload
             | PortAllocation::Strict,
         ) => Some([FIRST, SECOND].map(|socket| Endpoint::new(scout.ip, socket.port))),
         Some(PortAllocation::Sequential) => {
-            let step = if parity == Some(true) { 2 } else { 1 };
+            let step = if found.port_parity.value() == Some(true) { 2 } else { 1 };
             Some([1, 2].map(|steps| Endpoint::new(scout.ip, next_port(scout.port, steps * step))))
         }
         Some(PortAllocation::Random) | None => None,
@@ -64,9 +61,12 @@ pub(super) fn behaviour(
             }));
         }
     }
+    let filtering = found.filtering.value();
     let would_arrive = foreseen.is_some()
-        || mapping == Some(Mapping::EndpointIndependent)
-        || filtering == Some(Filtering::EndpointIndependent);
+        || found.mapping.value() == Some(Some(Mapping::EndpointIndependent))
+        || filtering == Some(Filtering::EndpointIndependent)
+        || filtering == Some(Filtering::AddressDependent)
+            && found.filter_scope.value() == Some(FilterScope::InternalEndpoint);
     Ok(if would_arrive {
         Seen::Value(Hairpin::None)
     } else {

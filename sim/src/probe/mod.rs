@@ -56,6 +56,10 @@ pub fn probe(behaviour: &Behaviour, seed: Seed) -> Result<Findings, TopologyErro
     let mut findings = Findings { filtering, ..Findings::none(NO_TRANSLATION) };
     if is_translated {
         let ports = ports::allocation(subject)?;
+        let for_one_host = mapping::for_one_host(subject)?;
+        findings.ports = ports;
+        findings.mapping_for_one_host = for_one_host.map(Some);
+        findings.mapping = mapping::behaviour(subject, ports.value(), for_one_host)?.map(Some);
         (findings.port_parity, findings.port_contiguity) = match ports {
             Seen::Value(allocation) => {
                 let parity = ports::parity(subject, allocation)?;
@@ -63,16 +67,10 @@ pub fn probe(behaviour: &Behaviour, seed: Seed) -> Result<Findings, TopologyErro
             }
             Seen::NotVisible(reason) => (Seen::NotVisible(reason), Seen::NotVisible(reason)),
         };
-        let for_one_host = mapping::for_one_host(subject)?;
-        let mapping = mapping::behaviour(subject, ports.value(), for_one_host)?;
-        let (m, f, p) = (mapping.value(), filtering.value(), ports.value());
-        findings.ports = ports;
-        findings.mapping = mapping.map(Some);
-        findings.mapping_for_one_host = for_one_host.map(Some);
-        findings.filter_scope = filtering::scope(subject, m, f)?;
+        findings.filter_scope = filtering::scope(subject, &findings)?;
         findings.pooling = mapping::pooling(subject)?;
-        findings.hairpin = hairpin::behaviour(subject, m, f, p, findings.port_parity.value())?;
-        findings.wan_input = filtering::wan_input(subject, m, f, p)?;
+        findings.hairpin = hairpin::behaviour(subject, &findings)?;
+        findings.wan_input = filtering::wan_input(subject, &findings)?;
     } else {
         findings.mapping = Seen::Value(None);
         findings.mapping_for_one_host = Seen::Value(None);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use natbed_nat::{
-    Action, Behaviour, Filtering, FirewallConfig, Mapping, NatConfig, PortAllocation, WanInput,
+    Action, Behaviour, FilterScope, Filtering, FirewallConfig, Mapping, NatConfig, PortAllocation,
+    WanInput,
 };
 use natbed_units::SimDuration;
 
@@ -45,7 +46,9 @@ fn of_nat(config: &NatConfig) -> BTreeSet<&'static str> {
     hide("port_contiguity", ports == Strict || ports == Sequential && !config.port_parity);
     // Two hosts that meet through mappings neither can know, before filters that want to be opened
     // toward them.
-    hide("hairpin", !is_eim && !is_eif && ports == Random);
+    let is_adf_for_all = (filtering, config.filter_scope)
+        == (Filtering::AddressDependent, FilterScope::InternalEndpoint);
+    hide("hairpin", !is_eim && !is_eif && !is_adf_for_all && ports == Random);
     // Reject and accept both answer; only a port that was to be had and is taken tells them apart.
     let is_adm_apdf =
         (mapping, filtering) == (Mapping::AddressDependent, Filtering::AddressAndPortDependent);

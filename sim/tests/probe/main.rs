@@ -12,6 +12,7 @@ use crate::invisible::invisible;
 mod catalogue;
 mod invisible;
 mod properties;
+mod random;
 
 /// Probes a box and asserts that every property is as configured, or invisible if and only if it
 /// is known to be.
