@@ -57,8 +57,20 @@ fn host<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems
     };
     host.firewall =
         fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, catalogue, problems));
+    if let Some(entry) = fields.get("firewall")
+        && host.firewall.as_ref().is_some_and(|firewall| firewall.config.captive_portal)
+    {
+        problems.push(portal_on_host(entry.value.span));
+    }
     host.serve = fields.get("serve").and_then(|entry| serve(entry, problems)).unwrap_or_default();
     host
+}
+
+/// The problem of a host's own firewall that nobody could log in to.
+pub(crate) fn portal_on_host(firewall: Span) -> Problem {
+    Problem::new(firewall, "a captive portal is the firewall of a gateway")
+        .label("stands on a host")
+        .help("a host logs in to the portal of its LAN's gateway")
 }
 
 /// `interfaces:`, beside which the keys of a single one have no place.

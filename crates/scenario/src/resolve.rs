@@ -230,7 +230,7 @@ impl<'t> Written<'t> {
         };
         let (inside, outside) = (addresses.inside[at], &addresses.external[at]);
         let main = version(&subnet.value);
-        if [inside[IPV6], outside[main].first().copied()].iter().flatten().any(IpAddr::is_ipv6) {
+        if outside.iter().flatten().any(IpAddr::is_ipv6) {
             gateway.uplink.check_ipv6(problems);
         }
         let base = via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));

@@ -2,7 +2,7 @@
 
 use crate::address::{Addresses, EventAddresses};
 use crate::event::{EventKeys, NewExternal, Verb};
-use crate::host::Place;
+use crate::host::{Place, portal_on_host};
 use crate::lan::{IPV4, IPV6};
 use crate::link::LinkKeys;
 use crate::nat_keys::NatKeys;
@@ -108,6 +108,9 @@ impl Written<'_> {
                 match target {
                     FirewallTarget::Gateway(LanIndex(lan)) => {
                         moment.portals[lan] = firewall.config.captive_portal;
+                    }
+                    FirewallTarget::Host(_) if firewall.config.captive_portal => {
+                        problems.push(portal_on_host(name.span));
                     }
                     FirewallTarget::Host(_) => {}
                 }

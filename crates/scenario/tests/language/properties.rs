@@ -12,12 +12,14 @@ use crate::marked::{HOSTS, SESSIONS, gateway, hosts, scenario, source, valid};
 
 fn nat(nat: &str) -> NatChoice {
     let scenario = valid(&gateway(&format!("{{ nat: {nat} }}"))).case(0).scenario;
-    scenario.lans[0].gateway.clone().unwrap().nat.unwrap()
+    let gateway = scenario.lans[0].gateway.clone().expect("the LAN has a gateway");
+    gateway.nat.expect("the gateway has a NAT")
 }
 
 fn firewall(firewall: &str) -> FirewallChoice {
     let text = hosts(&format!("  c: {{ lan: home, firewall: {firewall} }}"));
-    valid(&text).case(0).scenario.hosts[2].firewall.clone().unwrap()
+    let host = valid(&text).case(0).scenario.hosts[2].clone();
+    host.firewall.expect("the host has a firewall")
 }
 
 const fn secs(secs: u64) -> SimDuration {
@@ -76,13 +78,14 @@ fn every_property_of_a_nat_can_be_given() {
 
 #[test]
 fn every_property_of_a_firewall_can_be_given() {
-    let choice = firewall(
-        "{ outbound: reject, inbound: drop, filtering: eif, udp_timeout: 2s, udp_stream_timeout: 3s, \
+    let text = gateway(
+        "{ nat: linux-masquerade, firewall: { outbound: reject, inbound: drop, filtering: eif, udp_timeout: 2s, udp_stream_timeout: 3s, \
          udp_stream_after: 4s, udp_well_known_timeout: 5s, tcp_timeout: 6s, tcp_opening_timeout: 7s, \
          tcp_closing_timeout: 8s, tcp_reset_timeout: 9s, icmp_timeout: 10s, refresh_inbound: false, \
          unsolicited_tcp: reset, udp_rate: { packets_per_second: 100, burst: 7 }, max_flow_age: 11s, \
-         captive_portal: true, max_flows: 99 }",
+         captive_portal: true, max_flows: 99 } }",
     );
+    let choice = valid(&text).case(0).scenario.lans[0].gateway.clone().unwrap().firewall.unwrap();
     let expected = FirewallConfig {
         outbound: Policy::all(natbed_nat::Action::Reject),
         inbound: Policy::all(natbed_nat::Action::Drop),

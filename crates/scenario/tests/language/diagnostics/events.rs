@@ -153,6 +153,10 @@ fn events_that_concern_firewalls() {
             eventful("{ at: 1s, set_firewall: home, firewall: { inbound: «no» } }"),
             "unknown firewall action `no`",
         ),
+        (
+            eventful("{ at: 1s, set_firewall: «a», firewall: { captive_portal: true } }"),
+            "a captive portal is the firewall of a gateway",
+        ),
         (eventful("{ at: 1s, log_in: «a» }"), "`a` has no captive portal before it by then"),
         (eventful("{ at: 1s, log_in: «b» }"), "`b` has no captive portal before it by then"),
         (

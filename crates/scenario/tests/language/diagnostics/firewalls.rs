@@ -69,6 +69,10 @@ fn firewall_properties() {
         ),
         (firewall("udp_rate: { packets_per_second: «0» }"), "`0` is not a number of packets"),
         (firewall("max_flows: «0»"), "`0` is not a number of flows"),
+        (
+            hosts("  c: { lan: home, firewall: «{ captive_portal: true }» }"),
+            "a captive portal is the firewall of a gateway",
+        ),
         (firewall("«mapping»: eim"), "unknown key of a firewall: `mapping`"),
         (firewall("profile: «fortress»"), "unknown firewall profile `fortress`"),
     ]);
