@@ -103,6 +103,9 @@ pub struct NatArgs {
     /// What to do.
     #[command(subcommand)]
     pub command: NatCommand,
+    /// A file with profiles of your own, beside those that come with natbed.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
 }
 
 /// What `natbed nat` does.

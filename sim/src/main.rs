@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => command::check(args),
         Some(Command::List(args)) => command::list(args),
         Some(Command::Bench(args)) => command::bench(args),
-        Some(Command::Nat(args)) => command::nat(&args.command),
+        Some(Command::Nat(args)) => command::nat(args),
     };
     match result {
         Ok(exit) => exit.into(),

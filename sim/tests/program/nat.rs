@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::natbed;
+use crate::support::{Folder, natbed};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -68,6 +68,37 @@ fn a_probe_says_what_it_saw_beside_what_is_claimed() {
     assert_eq!(ended.stdout, again.stdout);
     let human = natbed("nat probe vpp-nat44-ed", &[]).with_code(0).stdout;
     assert!(human.contains("\n  hairpin                 not visible   none"), "{human}");
+}
+
+const OWN: &str = "natbed: 1\nprofiles:\n  my-box:\n    profile: linux-masquerade\n    \
+                   udp_timeout: 20s\n  my-wall:\n    summary: a wall\n    firewall: { inbound: drop }\n";
+
+#[test]
+fn own_profiles_stand_beside_the_others() {
+    let file = Folder::new("own_profiles").write("mine.yaml", OWN);
+    let with_file = |command: &str| natbed(&format!("nat {command} --profiles"), &[&file]);
+    let listed = with_file("list").with_code(0).stdout;
+    let last: Vec<_> = listed.lines().rev().take(2).collect();
+    assert!(last[0].starts_with("my-wall ") && last[1].starts_with("my-box "), "{listed}");
+    let shown = with_file("show my-box my-wall").with_code(0).stdout;
+    assert!(shown.contains("udp_timeout               20s"), "{shown}");
+    let probed = with_file("probe my-box my-wall --format json").with_code(0).stdout;
+    let boxes = &json(&probed)["boxes"];
+    assert_eq!(boxes[0]["properties"]["udp_timeout"]["seen"], "20s");
+    assert_eq!(boxes[1]["properties"]["mapping"]["seen"], "none");
+    with_file("show my-bx").with_code(2).refused_because(&["did you mean `my-box`?"]);
+}
+
+#[test]
+fn a_wrong_file_of_profiles_is_95_and_a_missing_one_2() {
+    let folder = Folder::new("wrong_profiles");
+    let wrong = folder.write("wrong.yaml", &OWN.replace("udp_timeout", "udp_timeuot"));
+    natbed("nat list --profiles", &[&wrong])
+        .with_code(95)
+        .refused_because(&["wrong.yaml", "udp_timeuot"]);
+    natbed("nat list --profiles", &[&folder.file("missing.yaml")])
+        .with_code(2)
+        .refused_because(&["missing.yaml"]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! A box with a name, wherever it is described.
 
+use std::fs;
+use std::path::Path;
+
 use natbed_nat::{Behaviour, Note, Profile, ProfileStatus, profiles};
+use natbed_scenario::{NamedProfile, Source, load_profiles};
 
 use crate::exit::{Abort, Exit};
 
@@ -9,14 +13,14 @@ use crate::exit::{Abort, Exit};
 pub(super) struct Named<'a> {
     /// The name that scenario files use.
     pub(super) name: &'a str,
-    /// What it is, in one sentence.
+    /// What it is, in one sentence; may be empty.
     pub(super) summary: &'a str,
-    /// Where its values come from.
+    /// Where its values come from; may be empty.
     pub(super) source: &'a str,
     /// How far it can be trusted.
     pub(super) status: ProfileStatus,
-    /// The properties that the source speaks of.
-    pub(super) stated: &'a [&'a str],
+    /// The properties that the source speaks of; `None` for all, as a user's own file has it.
+    pub(super) stated: Option<&'a [&'a str]>,
     /// What the source leaves open.
     pub(super) notes: &'a [Note],
     /// The properties.
@@ -26,24 +30,50 @@ pub(super) struct Named<'a> {
 impl<'a> From<&'a Profile> for Named<'a> {
     fn from(profile: &'a Profile) -> Self {
         let Profile { name, summary, source, status, stated, notes, behaviour } = profile;
-        Self { name, summary, source, status: *status, stated, notes, behaviour }
+        Self { name, summary, source, status: *status, stated: Some(stated), notes, behaviour }
     }
 }
 
-impl<'a> Named<'a> {
+impl<'a> From<&'a NamedProfile> for Named<'a> {
+    fn from(profile: &'a NamedProfile) -> Self {
+        let NamedProfile { name, summary, source, status, behaviour } = profile;
+        Self { name, summary, source, status: *status, stated: None, notes: &[], behaviour }
+    }
+}
+
+impl Named<'_> {
     /// Returns how far the value of `property` can be trusted; see [`Profile::basis`].
-    pub(super) fn basis(&self, property: &str) -> (ProfileStatus, Option<&'a str>) {
-        match self.notes.iter().find(|note| note.properties.contains(&property)) {
-            Some(note) => (note.status, Some(note.text)),
-            None if self.stated.contains(&property) => (self.status, None),
-            None => (ProfileStatus::Unverified, None),
+    pub(super) fn status_of(&self, property: &str) -> ProfileStatus {
+        let note = self.notes.iter().find(|note| note.properties.contains(&property));
+        match (note, self.stated) {
+            (Some(note), _) => note.status,
+            (None, Some(stated)) if !stated.contains(&property) => ProfileStatus::Unverified,
+            _ => self.status,
         }
     }
 }
 
 /// All profiles that come with natbed.
-pub(super) fn shipped() -> Vec<Named<'static>> {
-    profiles().iter().map(Named::from).collect()
+pub(super) fn shipped<'a>() -> impl Iterator<Item = Named<'a>> {
+    profiles().iter().map(Named::from)
+}
+
+/// Reads a file of profiles.
+///
+/// # Errors
+///
+/// Exit code 2 if the file cannot be read, 95 if anything is wrong with it.
+pub(super) fn load(path: &Path) -> Result<Vec<NamedProfile>, Abort> {
+    fs::metadata(path).map_err(|error| {
+        Abort::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
+    })?;
+    let source = Source::read(path).map_err(|error| {
+        Abort::new(Exit::InvalidScenario, format!("{:#}", anyhow::Error::new(error)))
+    })?;
+    load_profiles(source).map_err(|diagnostics| {
+        let color = crate::command::stderr_takes_color();
+        Abort::new(Exit::InvalidScenario, diagnostics.render(color).trim_end())
+    })
 }
 
 /// Finds boxes by name, in the order of `names`.

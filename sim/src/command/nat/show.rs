@@ -22,19 +22,27 @@ pub(super) fn render(boxes: &[Named<'_>], format: PlainFormat) -> String {
 fn human(one: &Named<'_>) -> String {
     let properties = properties(one.behaviour);
     let wide = properties.iter().map(|(_, value)| value.len()).max().unwrap_or(0).max(5);
-    let mut text = format!("{}\n  {}\n  {}: {}\n", one.name, one.summary, one.status, one.source);
+    let mut text = format!("{}\n", one.name);
     let mut line = |indent: usize, line: &str| {
         text.push_str(&" ".repeat(indent));
         text.push_str(line.trim_end());
         text.push('\n');
     };
+    if !one.summary.is_empty() {
+        line(2, one.summary);
+    }
+    match one.source {
+        "" => line(2, &one.status.to_string()),
+        source => line(2, &format!("{}: {source}", one.status)),
+    }
     line(0, "");
     line(2, &format!("{:24}  {:wide$}  known", "property", "value"));
     for (property, value) in properties {
-        let (status, _) = one.basis(property);
-        line(2, &format!("{property:24}  {value:wide$}  {status}"));
+        line(2, &format!("{property:24}  {value:wide$}  {}", one.status_of(property)));
     }
-    line(2, "What is unverified and has no note below, the source does not speak of.");
+    if one.stated.is_some() {
+        line(2, "What is unverified and has no note below, the source does not speak of.");
+    }
     if !one.notes.is_empty() {
         line(0, "");
         line(2, "notes");
@@ -66,8 +74,10 @@ fn object(one: &Named<'_>) -> Value {
     let properties: Map<String, Value> = properties(one.behaviour)
         .into_iter()
         .map(|(property, value)| {
-            let (status, note) = one.basis(property);
-            let fields = json!({ "value": value, "status": status.to_string(), "note": note });
+            let status = one.status_of(property).to_string();
+            let note = one.notes.iter().find(|note| note.properties.contains(&property));
+            let note = note.map(|note| note.text);
+            let fields = json!({ "value": value, "status": status, "note": note });
             (property.to_owned(), fields)
         })
         .collect();
