@@ -165,7 +165,7 @@ pub fn build(scenario: &Scenario, seed: Seed) -> Result<Built, TopologyError> {
     let mut parts = Parts::default();
     for lan in &scenario.lans {
         let mut add = |name: String, subnet| {
-            network.add_lan(LanConfig { name, subnet, isolate: lan.isolate })
+            network.add_lan(LanConfig { name, subnet, second_subnet: None, isolate: lan.isolate })
         };
         let main = add(lan.name.clone(), lan.subnet);
         let ipv6 = lan.ipv6.map(|subnet| add(ipv6_name(&lan.name), subnet.into()));
@@ -221,6 +221,7 @@ fn add_gateway(
         translator: gateway.nat.as_ref().map(|nat| nat.config.clone()),
         firewall: config(&gateway.firewall),
         icmp_errors: gateway.icmp_errors,
+        beside: None,
     })?;
     let (Some(ipv6), Some(lan)) = (&gateway.ipv6, lan.ipv6) else {
         return Ok(Halves { main, ipv6: None });
@@ -236,6 +237,7 @@ fn add_gateway(
         translator: ipv6.nat.as_ref().map(|nat| nat.config.clone()),
         firewall: config(&ipv6.firewall),
         icmp_errors: gateway.icmp_errors,
+        beside: None,
     })?;
     Ok(Halves { main, ipv6: Some(ipv6) })
 }

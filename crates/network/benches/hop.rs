@@ -32,7 +32,7 @@ fn delayed(millis: u64) -> LinkConfig {
 
 fn lan(network: &mut Network, name: &str) -> LanId {
     let subnet = "192.168.1.0/24".parse().expect("it is a subnet");
-    network.add_lan(LanConfig { name: name.into(), subnet, isolate: false })
+    network.add_lan(LanConfig { name: name.into(), subnet, second_subnet: None, isolate: false })
 }
 
 fn host(network: &mut Network, name: &str, lan: LanId, address: IpAddr) -> HostId {
@@ -69,6 +69,7 @@ fn two_homes() -> (Network, [HostId; 2]) {
             translator: nat.clone().map(Into::into),
             firewall: None,
             icmp_errors: true,
+            beside: None,
         };
         network.add_gateway(config).expect("the address is free");
         host(&mut network, "host", lan, ALICE)

@@ -9,8 +9,8 @@ use natbed_units::SimTime;
 use crate::config::{Attachment, InterfaceConfig, TopologyError};
 use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
+use crate::node::Interface;
 use crate::observer::{Observer, Roaming};
-use crate::topology::Interface;
 
 impl<O: Observer> Network<O> {
     /// Cuts a link or mends it, both directions.
@@ -137,7 +137,8 @@ impl<O: Observer> Network<O> {
     /// Moves an interface of a host to another address, attachment and link: roaming.
     ///
     /// The old address leads nowhere from now on, and what is under way on the old link is lost as
-    /// `link-down`. Returns the new link, which [`Network::host_links`] shows in the same position.
+    /// `link-down`; other addresses on that link ([`Network::add_address`]) are gone with it. Returns
+    /// the new link, which [`Network::host_links`] shows in the place of the old one.
     ///
     /// # Errors
     ///
@@ -158,7 +159,16 @@ impl<O: Observer> Network<O> {
         if owner.is_some_and(|owner| owner != old.link) {
             return Err(TopologyError::AddressTaken { name, address: to.address });
         }
-        self.routes_for(&name, old.address, old.attachment)?.remove_address(old.address);
+        let on_old_link: Vec<_> = self.hosts[host.index()]
+            .interfaces
+            .iter()
+            .filter(|i| i.link == old.link)
+            .copied()
+            .collect();
+        for interface in on_old_link {
+            let Interface { address, attachment, .. } = interface;
+            self.routes_for(&name, address, attachment)?.remove_address(address);
+        }
         if let Attachment::Lan(lan) = old.attachment {
             self.lans[lan.index()].hosts.retain(|(_, link)| *link != old.link);
         }
@@ -168,8 +178,9 @@ impl<O: Observer> Network<O> {
         }
         let InterfaceConfig { address, attachment, link } = to;
         let link = self.attach(&name, address, attachment, link, Place::Host(host))?;
-        self.hosts[host.index()].interfaces[interface_index] =
-            Interface { address, attachment, link };
+        let interfaces = &mut self.hosts[host.index()].interfaces;
+        interfaces[interface_index] = Interface { address, attachment, link };
+        interfaces.retain(|interface| interface.link != old.link);
         let (near, far) = self.link_ends(link);
         let ends = (&*near, &*far);
         self.observer.moved(&Roaming { host, interface_index, address, link, ends });

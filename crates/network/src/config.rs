@@ -7,7 +7,7 @@ use natbed_nat::{FirewallConfig, NatConfigError, TranslatorConfig};
 use natbed_units::SimDuration;
 use thiserror::Error;
 
-use crate::id::LanId;
+use crate::id::{LanId, RouterId};
 use crate::pipe::LinkConfig;
 
 /// The Internet between all public addresses.
@@ -24,6 +24,8 @@ pub struct LanConfig {
     pub name: String,
     /// The addresses on it; other LANs may have the same.
     pub subnet: IpNet,
+    /// More addresses on it: a dual-stack LAN has a subnet of each IP version.
+    pub second_subnet: Option<IpNet>,
     /// Client isolation: hosts see the gateway but not each other.
     pub isolate: bool,
 }
@@ -60,6 +62,14 @@ pub struct GatewayConfig {
     pub firewall: Option<FirewallConfig>,
     /// Whether it sends ICMP errors; a box that does not swallows what it cannot pass on.
     pub icmp_errors: bool,
+    /// The gateway in whose box it is, if it is not one of its own: a box is one gateway for IPv4,
+    /// one for IPv6, and perhaps a NAT64.
+    ///
+    /// They share the inside and the outside link, made with the first one's `uplink`, so `lan` and
+    /// `upstream` are the same. A packet is for the one that has the address it is for, or a prefix
+    /// of it (NAT64, external prefixes), else for one of its IP version. Each has addresses and
+    /// state of its own: reboot, switch off, or change all of them.
+    pub beside: Option<RouterId>,
 }
 
 /// A host.
@@ -111,7 +121,7 @@ pub enum TopologyError {
         /// The part that was to be added.
         name: String,
     },
-    /// The LAN has a gateway already.
+    /// The LAN has a gateway for this IP version already.
     #[error("{name}: the LAN has a gateway already")]
     SecondGateway {
         /// The gateway that was to be added.
@@ -120,6 +130,12 @@ pub enum TopologyError {
     /// Following the uplinks leads back to the same LAN.
     #[error("{name}: its uplink leads back to its own LAN")]
     Cycle {
+        /// The gateway that was to be added.
+        name: String,
+    },
+    /// A gateway is to stand in the box of another one, which has another LAN or upstream.
+    #[error("{name}: the gateway it is in one box with has another LAN or upstream")]
+    NotBeside {
         /// The gateway that was to be added.
         name: String,
     },

@@ -13,7 +13,7 @@
 //! network without one pays nothing for them.
 //!
 //! Start reading in `network.rs` (the verbs), then `forward/` (what each kind
-//! of node does with a packet), `pipe.rs` (links), `topology.rs` (building) and `change.rs` (what
+//! of node does with a packet), `pipe.rs` (links), `node.rs` (what nodes are), `topology.rs` (building) and `change.rs` (what
 //! happens to it while it runs).
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ mod config;
 mod forward;
 mod id;
 mod network;
+mod node;
 pub mod observe;
 mod observer;
 mod path_mtu;

@@ -7,11 +7,11 @@ use natbed_packet::{DropReason, Packet};
 use natbed_units::{Seed, SimTime};
 
 use crate::id::{HostId, LinkId, PipeId, Place, RouterId};
+use crate::node::{Core, Host, Lan, Router};
 use crate::observer::{Hop, Observer, Origin, Step};
 use crate::pipe::{Entry, Pipe};
 use crate::schedule::{Due, Schedule};
 use crate::slab::{InFlight, Slab, Slot};
-use crate::topology::{Core, Host, Lan, Router};
 
 /// What a network may grow to (law 11 of the design: limits on everything).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,6 +313,14 @@ impl<O: Observer> Network<O> {
     /// Decides at a place; `None` when the packet's way has ended there.
     #[inline]
     pub(crate) fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
+        let place = match place {
+            Place::RouterInside(id) | Place::RouterOutside(id)
+                if !self.routers[id.index()].beside.is_empty() =>
+            {
+                self.place_in_box(slot, place)
+            }
+            _ => place,
+        };
         let next = match place {
             Place::Host(host) => {
                 self.arrive_at_host(now, slot, host);

@@ -4,8 +4,6 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use natbed_nat::{Firewall, StatelessConfig, Translator};
-use natbed_packet::{DropReason, IcmpErrorKind, Packet};
-use natbed_units::{SimDuration, SimTime};
 use smallvec::SmallVec;
 
 use crate::address::{Prefix, RouteTable};
@@ -15,109 +13,9 @@ use crate::config::{
 };
 use crate::id::{HostId, LanId, LinkId, Place, RouterId};
 use crate::network::Network;
+use crate::node::{Core, Host, Inside, Interface, Lan, LanGateway, Router, version};
 use crate::observer::Observer;
-use crate::path_mtu::PathMtus;
-use crate::pipe::{LinkConfig, Pipe, mtu};
-use crate::reassembly::Reassembler;
-
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) delay: SimDuration,
-    pub(crate) routes: RouteTable<LinkId>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Lan {
-    pub(crate) name: Box<str>,
-    pub(crate) subnet: IpNet,
-    pub(crate) prefix: Prefix,
-    /// The broadcast address of its IPv4 subnet.
-    pub(crate) broadcast: Option<IpAddr>,
-    pub(crate) isolate: bool,
-    /// The inside link of its gateway.
-    pub(crate) gateway: Option<LinkId>,
-    pub(crate) gateway_router: Option<RouterId>,
-    pub(crate) members: RouteTable<LinkId>,
-    /// The interfaces of hosts on it, in the order of attachment: who hears what goes to many.
-    pub(crate) hosts: Vec<(HostId, LinkId)>,
-    /// Subnets routed behind members, which a routed gateway announces further up.
-    routed: Vec<IpNet>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Router {
-    pub(crate) name: Box<str>,
-    pub(crate) lan: LanId,
-    pub(crate) inside: IpAddr,
-    /// Its own address outside.
-    pub(crate) outside: IpAddr,
-    /// Its other addresses outside.
-    pub(crate) pool: Box<[IpAddr]>,
-    pub(crate) upstream: Attachment,
-    pub(crate) inside_link: LinkId,
-    pub(crate) outside_link: LinkId,
-    pub(crate) nat: Option<Translator>,
-    pub(crate) firewall: Option<Firewall>,
-    pub(crate) icmp_errors: bool,
-    pub(crate) is_off: bool,
-    /// The longest packet from inside that fits the uplink as it is, in bytes.
-    pub(crate) outward_mtu: u32,
-    /// Whether it makes IPv6 packets of IPv4 ones and the other way.
-    pub(crate) changes_version: bool,
-    pub(crate) reassembler: Option<Box<Reassembler>>,
-    /// The expiry that stands in the schedule.
-    pub(crate) armed: Option<SimTime>,
-}
-
-impl Router {
-    /// Says whether an address is one of the gateway's own outside.
-    #[inline]
-    pub(crate) fn has_outside(&self, address: IpAddr) -> bool {
-        address == self.outside || self.pool.contains(&address)
-    }
-
-    /// Says whether fragments must become whole before the gateway can judge or translate them.
-    #[inline]
-    pub(crate) const fn needs_wholes(&self) -> bool {
-        self.nat.is_some() || self.firewall.is_some()
-    }
-
-    /// Says whether the gateway may cut a packet, as it is inside or outside.
-    pub(crate) fn may_cut(&self, packet: &Packet) -> bool {
-        !packet.dont_fragment && (packet.source.is_ipv4() || self.changes_version)
-    }
-
-    /// Returns the ICMP error that the gateway answers a drop with, if it answers.
-    pub(crate) fn icmp_error(&self, reason: DropReason) -> Option<IcmpErrorKind> {
-        match &self.nat {
-            _ if !self.icmp_errors => None,
-            Some(nat) => nat.icmp_error(reason),
-            None => reason.icmp_error(),
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Host {
-    pub(crate) name: Box<str>,
-    /// Nearly always one, and looked at for every packet: so it stands in the host itself.
-    pub(crate) interfaces: SmallVec<[Interface; 1]>,
-    pub(crate) firewall: Option<Box<Firewall>>,
-    pub(crate) is_stopped: bool,
-    /// The multicast groups that it has joined.
-    pub(crate) groups: Vec<IpAddr>,
-    pub(crate) path_mtus: Option<Box<PathMtus>>,
-    pub(crate) reassembler: Option<Box<Reassembler>>,
-    /// The expiry that stands in the schedule.
-    pub(crate) armed: Option<SimTime>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Interface {
-    pub(crate) address: IpAddr,
-    pub(crate) attachment: Attachment,
-    pub(crate) link: LinkId,
-}
+use crate::pipe::{LinkConfig, Pipe};
 
 impl<O: Observer> Network<O> {
     /// Puts the Internet into the network; without it there are only LANs.
@@ -130,14 +28,15 @@ impl<O: Observer> Network<O> {
     /// Adds a LAN segment, without a gateway yet.
     pub fn add_lan(&mut self, config: LanConfig) -> LanId {
         let id = LanId(self.lans.len() as u32);
+        let subnets = [Some(config.subnet), config.second_subnet];
         self.lans.push(Lan {
             name: config.name.into(),
             subnet: config.subnet,
             prefix: Prefix::new(config.subnet),
-            broadcast: broadcast(config.subnet),
+            second: config.second_subnet.map(|subnet| (subnet, Prefix::new(subnet))),
+            broadcast: subnets.into_iter().flatten().find_map(broadcast),
             isolate: config.isolate,
-            gateway: None,
-            gateway_router: None,
+            gateways: [None; 2],
             members: RouteTable::new(),
             hosts: Vec::new(),
             routed: Vec::new(),
@@ -164,10 +63,11 @@ impl<O: Observer> Network<O> {
             translator,
             firewall,
             icmp_errors,
+            beside,
         } = config;
-        if self.lans[lan.index()].gateway.is_some() {
-            return Err(TopologyError::SecondGateway { name });
-        }
+        let head = beside.map(|beside| self.routers[beside.index()].head);
+        let box_link = head.map(|head| self.routers[head.index()].inside_link);
+        self.check_gateway(&name, lan, inside, box_link)?;
         if self.leads_to(upstream, lan) {
             return Err(TopologyError::Cycle { name });
         }
@@ -178,26 +78,41 @@ impl<O: Observer> Network<O> {
             Ok(nat) => nat,
             Err(source) => return Err(TopologyError::Nat { name, source }),
         };
-        let (outward_mtu, changes_version) = outward_mtu(nat.as_ref(), mtu(uplink.up));
-        let inside_link = self.attach(
-            &name,
-            inside,
-            Attachment::Lan(lan),
-            LinkConfig::IDEAL,
-            Place::RouterInside(id),
-        )?;
-        let outside_link =
-            self.attach(&name, outside, upstream, uplink, Place::RouterOutside(id))?;
+        let (inside_link, outside_link) = match head {
+            None => {
+                let (there, place) = (Attachment::Lan(lan), Place::RouterInside(id));
+                let inside_link = self.attach(&name, inside, there, LinkConfig::IDEAL, place)?;
+                let place = Place::RouterOutside(id);
+                (inside_link, self.attach(&name, outside, upstream, uplink, place)?)
+            }
+            Some(head) => {
+                let first = &self.routers[head.index()];
+                if (first.lan, first.upstream) != (lan, upstream) {
+                    return Err(TopologyError::NotBeside { name });
+                }
+                let (inside_link, outside_link) = (first.inside_link, first.outside_link);
+                self.add_route(&name, inside, Attachment::Lan(lan), inside_link)?;
+                self.add_route(&name, outside, upstream, outside_link)?;
+                self.routers[head.index()].beside.push(id);
+                (inside_link, outside_link)
+            }
+        };
         for address in &pool {
             self.add_route(&name, *address, upstream, outside_link)?;
         }
-        let is_routed = nat.is_none();
+        let external = external_prefix(nat.as_ref());
+        let (outward_mtu, changes_version) =
+            outward_mtu(nat.as_ref(), self.pipes[outside_link.up().index()].mtu);
         self.routers.push(Router {
             name: name.into(),
             lan,
             inside,
+            more_insides: Vec::new(),
+            head: head.unwrap_or(id),
+            beside: Vec::new(),
             outside,
             pool: pool.into(),
+            external,
             upstream,
             inside_link,
             outside_link,
@@ -210,17 +125,52 @@ impl<O: Observer> Network<O> {
             reassembler: None,
             armed: None,
         });
-        let served = &mut self.lans[lan.index()];
-        served.gateway = Some(inside_link);
-        served.gateway_router = Some(id);
-        if is_routed {
-            let mut behind = served.routed.clone();
-            behind.push(served.subnet);
-            for subnet in behind {
-                self.announce(subnet, id);
-            }
+        self.serve(id, lan, inside, inside_link);
+        if let Some(prefix) = external {
+            self.announce(prefix, id);
         }
         Ok(id)
+    }
+
+    /// Puts a further LAN behind a gateway, under `address` there.
+    ///
+    /// All its LANs share its NAT, firewall and uplink. What goes from one to another is routed
+    /// without the NAT, and judged by the firewall as a packet that leaves. Gateways in one box
+    /// share the link into a LAN. Returns that link.
+    ///
+    /// # Errors
+    ///
+    /// As for the first LAN of a gateway; then nothing has changed.
+    pub fn add_inside(
+        &mut self,
+        router: RouterId,
+        lan: LanId,
+        address: IpAddr,
+    ) -> Result<LinkId, TopologyError> {
+        let Router { head, upstream, .. } = self.routers[router.index()];
+        let name = self.routers[router.index()].name.to_string();
+        let known = self.boxed(head).find_map(|id| {
+            let mut insides = self.routers[id.index()].insides();
+            insides.find(|inside| inside.lan == lan).map(|inside| inside.link)
+        });
+        self.check_gateway(&name, lan, address, known)?;
+        if self.leads_to(upstream, lan) {
+            return Err(TopologyError::Cycle { name });
+        }
+        let there = Attachment::Lan(lan);
+        let link = match known {
+            Some(link) => {
+                self.add_route(&name, address, there, link)?;
+                link
+            }
+            None => {
+                let place = Place::RouterInside(head);
+                self.attach(&name, address, there, LinkConfig::IDEAL, place)?
+            }
+        };
+        self.routers[router.index()].more_insides.push(Inside { lan, address, link });
+        self.serve(router, lan, address, link);
+        Ok(link)
     }
 
     /// Adds a host.
@@ -235,7 +185,7 @@ impl<O: Observer> Network<O> {
         if interfaces.is_empty() {
             return Err(TopologyError::NoInterface { name });
         }
-        let interfaces = interfaces
+        let interfaces: SmallVec<_> = interfaces
             .into_iter()
             .map(|InterfaceConfig { address, attachment, link }| {
                 let link = self.attach(&name, address, attachment, link, Place::Host(id))?;
@@ -255,13 +205,39 @@ impl<O: Observer> Network<O> {
         Ok(id)
     }
 
+    /// Gives a host a further address on the link of one of its interfaces, as dual stack asks.
+    ///
+    /// From then on it counts as an interface, the last one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such interface, or the address is taken or does not fit; then nothing has
+    /// changed.
+    pub fn add_address(
+        &mut self,
+        host: HostId,
+        interface_index: usize,
+        address: IpAddr,
+    ) -> Result<(), TopologyError> {
+        let named = &self.hosts[host.index()];
+        let name = named.name.to_string();
+        let Some(&Interface { attachment, link, .. }) = named.interfaces.get(interface_index)
+        else {
+            return Err(TopologyError::NoSuchInterface { name, index: interface_index });
+        };
+        self.add_route(&name, address, attachment, link)?;
+        self.hosts[host.index()].interfaces.push(Interface { address, attachment, link });
+        Ok(())
+    }
+
     /// Returns the name that a host was added with.
     #[must_use]
     pub fn host_name(&self, host: HostId) -> &str {
         &self.hosts[host.index()].name
     }
 
-    /// Returns the links of a host, in the order of its interfaces.
+    /// Returns the links of a host, in the order of its interfaces; one that several addresses
+    /// share as often as there are.
     pub fn host_links(&self, host: HostId) -> impl Iterator<Item = LinkId> + '_ {
         self.hosts[host.index()].interfaces.iter().map(|interface| interface.link)
     }
@@ -347,10 +323,12 @@ impl<O: Observer> Network<O> {
         match attachment {
             Attachment::Lan(id) => {
                 let lan = &mut self.lans[id.index()];
-                if lan.subnet.contains(&address) {
+                if lan.contains(address) {
                     return Ok(&mut lan.members);
                 }
-                let (name, subnet) = (name.to_owned(), lan.subnet);
+                let subnet =
+                    lan.subnets().find(|subnet| version(subnet.addr()) == version(address));
+                let (name, subnet) = (name.to_owned(), subnet.unwrap_or(lan.subnet));
                 Err(TopologyError::OutsideSubnet { name, address, subnet })
             }
             Attachment::Internet => match &mut self.core {
@@ -360,19 +338,53 @@ impl<O: Observer> Network<O> {
         }
     }
 
-    /// Says whether following the uplinks from `attachment` leads to `lan`.
-    fn leads_to(&self, attachment: Attachment, lan: LanId) -> bool {
-        let mut at = attachment;
-        while let Attachment::Lan(id) = at {
-            if id == lan {
-                return true;
+    /// Checks that a LAN has no gateway yet for the IP version of `inside`, or one in the same box,
+    /// which has `box_link` there.
+    fn check_gateway(
+        &self,
+        name: &str,
+        lan: LanId,
+        inside: IpAddr,
+        box_link: Option<LinkId>,
+    ) -> Result<(), TopologyError> {
+        match self.lans[lan.index()].gateways[version(inside)] {
+            Some(gateway) if box_link != Some(gateway.link) => {
+                Err(TopologyError::SecondGateway { name: name.to_owned() })
             }
-            match self.lans[id.index()].gateway_router {
-                Some(router) => at = self.routers[router.index()].upstream,
-                None => return false,
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a router the gateway of a LAN, and the LAN known above if it is routed.
+    fn serve(&mut self, id: RouterId, lan: LanId, inside: IpAddr, link: LinkId) {
+        let served = &mut self.lans[lan.index()];
+        // The first one in a box is the one that has no prefix of its own (NAT64) as a rule; which
+        // of them a packet is for is decided in the box.
+        served.gateways[version(inside)].get_or_insert(LanGateway { link, router: id });
+        let router = &self.routers[id.index()];
+        if router.nat.is_none() {
+            let all = served.subnets().chain(served.routed.iter().copied());
+            let is_served = |subnet: &IpNet| version(subnet.addr()) == version(router.outside);
+            let behind: Vec<_> = all.filter(is_served).collect();
+            for subnet in behind {
+                self.announce(subnet, id);
             }
         }
-        false
+    }
+
+    /// The gateways in one box.
+    pub(crate) fn boxed(&self, head: RouterId) -> impl Iterator<Item = RouterId> + '_ {
+        let others = self.routers[head.index()].beside.iter().copied();
+        std::iter::once(head).chain(others)
+    }
+
+    /// Says whether following the uplinks from `attachment` leads to `lan`.
+    fn leads_to(&self, attachment: Attachment, lan: LanId) -> bool {
+        let Attachment::Lan(id) = attachment else { return false };
+        let mut gateways = self.lans[id.index()].gateways.iter().flatten();
+        id == lan
+            || gateways
+                .any(|gateway| self.leads_to(self.routers[gateway.router.index()].upstream, lan))
     }
 
     /// Makes a routed subnet known above its gateway, and above that one's if it routes as well.
@@ -391,8 +403,10 @@ impl<O: Observer> Network<O> {
                     let lan = &mut self.lans[id.index()];
                     lan.members.add_prefix(subnet, outside_link);
                     lan.routed.push(subnet);
-                    match lan.gateway_router {
-                        Some(next) if self.routers[next.index()].nat.is_none() => router = next,
+                    match lan.gateways[version(subnet.addr())] {
+                        Some(next) if self.routers[next.router.index()].nat.is_none() => {
+                            router = next.router;
+                        }
                         _ => return,
                     }
                 }
@@ -401,19 +415,35 @@ impl<O: Observer> Network<O> {
     }
 }
 
+/// The prefix that a translator by rule gives to what is behind it: it leads to the gateway.
+fn external_prefix(translator: Option<&Translator>) -> Option<IpNet> {
+    match translator {
+        Some(Translator::Stateless(stateless)) => Some(match *stateless.config() {
+            StatelessConfig::OneToOne { external, .. } => external,
+            StatelessConfig::Nptv6 { external, .. } => external.into(),
+            StatelessConfig::Clat { clat, .. } => clat.into(),
+        }),
+        Some(Translator::Nat(_)) | None => None,
+    }
+}
+
 /// The longest packet that becomes no longer than the uplink's MTU, and whether its IP version
 /// changes: that adds or takes 20 bytes of header (RFC 7915).
 fn outward_mtu(translator: Option<&Translator>, mtu: u32) -> (u32, bool) {
-    match translator {
-        Some(Translator::Nat(nat)) if nat.config().nat64.is_some() => {
-            (mtu.saturating_add(20), true)
+    let (is_nat64, is_clat) = match translator {
+        Some(Translator::Nat(nat)) => (nat.config().nat64.is_some(), false),
+        Some(Translator::Stateless(stateless)) => {
+            (false, matches!(stateless.config(), StatelessConfig::Clat { .. }))
         }
-        Some(Translator::Stateless(stateless)) => match stateless.config() {
-            StatelessConfig::Clat { .. } => (mtu.saturating_sub(20), true),
-            StatelessConfig::OneToOne { .. } | StatelessConfig::Nptv6 { .. } => (mtu, false),
-        },
-        _ => (mtu, false),
-    }
+        None => (false, false),
+    };
+    let inside = match mtu {
+        Pipe::NO_MTU => mtu,
+        _ if is_nat64 => mtu.saturating_add(20),
+        _ if is_clat => mtu.saturating_sub(20),
+        _ => mtu,
+    };
+    (inside, is_nat64 || is_clat)
 }
 
 /// The broadcast address of a subnet; links between two have none (RFC 3021), nor has IPv6.

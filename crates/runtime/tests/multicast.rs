@@ -21,7 +21,12 @@ const GROUP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(239, 192, 0, 1));
 fn neighbours() -> (World<Counters>, [HostId; 2]) {
     let mut network = Network::new(Seed::new(1), NetworkLimits::default(), Counters::default());
     let subnet = "10.0.0.0/24".parse().unwrap();
-    let lan = network.add_lan(LanConfig { name: "lan".to_owned(), subnet, isolate: false });
+    let lan = network.add_lan(LanConfig {
+        name: "lan".to_owned(),
+        subnet,
+        second_subnet: None,
+        isolate: false,
+    });
     let hosts = ["10.0.0.1", "10.0.0.2"].map(|address| {
         let up = PipeConfig::with_delay(SimDuration::from_millis(1));
         let link = LinkConfig { up, down: PipeConfig::IDEAL };

@@ -49,6 +49,7 @@ pub(super) fn two_nats() -> Result<Pair, TopologyError> {
         let lan = network.add_lan(LanConfig {
             name: name.to_owned(),
             subnet: ipnet::IpNet::new_assert(v4(192, 168, third, 0), 24),
+            second_subnet: None,
             isolate: false,
         });
         network.add_gateway(GatewayConfig {
@@ -69,6 +70,7 @@ pub(super) fn two_nats() -> Result<Pair, TopologyError> {
             ),
             firewall: None,
             icmp_errors: true,
+            beside: None,
         })?;
         let address = v4(192, 168, third, 10);
         network.add_host(HostConfig {
@@ -108,6 +110,7 @@ pub(super) fn direct() -> Result<Pair, TopologyError> {
     let lan = network.add_lan(LanConfig {
         name: "lan".to_owned(),
         subnet: ipnet::IpNet::new_assert(v4(10, 0, 0, 0), 24),
+        second_subnet: None,
         isolate: false,
     });
     let mut host = |last: u8, link| {

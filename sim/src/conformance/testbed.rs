@@ -56,8 +56,12 @@ impl Testbed {
         let Surroundings { inside: subnet, outside, external, mtu, icmp_errors } = around;
         let mut network = Network::new(Seed::new(seed), Limits::default(), ());
         network.set_internet(InternetConfig { delay: SimDuration::ZERO });
-        let lan =
-            network.add_lan(LanConfig { name: "lan".to_owned(), subnet: *subnet, isolate: false });
+        let lan = network.add_lan(LanConfig {
+            name: "lan".to_owned(),
+            subnet: *subnet,
+            second_subnet: None,
+            isolate: false,
+        });
         let mut inside = subnet.hosts().filter(|address| *address != subnet.network());
         let gateway = inside.next().unwrap_or(subnet.addr());
         let inside: Vec<_> = inside.take(HOSTS_INSIDE).collect();
@@ -77,6 +81,7 @@ impl Testbed {
             translator: nat.map(TranslatorConfig::Nat),
             firewall,
             icmp_errors: *icmp_errors,
+            beside: None,
         })?;
         let mut testbed = Self {
             network,

@@ -203,7 +203,12 @@ impl Lab {
         let watch = ErrorsAtServer { addresses: plan.servers, count: 0 };
         let mut network = Network::new(seed, NetworkLimits::default(), watch);
         network.set_internet(InternetConfig { delay: SimDuration::ZERO });
-        let lan = LanConfig { name: "inside".to_owned(), subnet: plan.lan, isolate: false };
+        let lan = LanConfig {
+            name: "inside".to_owned(),
+            subnet: plan.lan,
+            second_subnet: None,
+            isolate: false,
+        };
         let lan = network.add_lan(lan);
         network.add_gateway(GatewayConfig {
             name: "box".to_owned(),
@@ -216,6 +221,7 @@ impl Lab {
             translator: plan.translator,
             firewall: plan.firewall,
             icmp_errors: true,
+            beside: None,
         })?;
         let mut add_host = |name: &str, attachment, addresses: &[IpAddr]| {
             let link = LinkConfig::IDEAL;

@@ -1,5 +1,7 @@
 //! What nodes say of their own accord: ICMP errors, echo replies, answers of a gateway's NAT.
 
+use std::net::IpAddr;
+
 use natbed_nat::{Answer, Firewall, Outbound, Side, Translator};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::SimTime;
@@ -27,7 +29,10 @@ impl<O: Observer> Network<O> {
             }
             let router = &self.routers[id.index()];
             let (from, link) = match place {
-                Place::RouterInside(_) => (router.inside, router.inside_link),
+                Place::RouterInside(_) => {
+                    let inside = self.inside_toward(id, packet.source);
+                    (inside.address, inside.link)
+                }
                 _ => (router.outside, router.outside_link),
             };
             if let Some(kind) = router.icmp_error(reason)
@@ -56,7 +61,7 @@ impl<O: Observer> Network<O> {
         let Some(reply) = Packet::echo_reply(self.packet(slot)) else { return false };
         self.observe(now, slot, Step::Taken(id));
         self.slab.remove(slot);
-        let link = self.link_at(place, id);
+        let link = self.link_toward(place, id, reply.destination);
         self.send_answer(now, Origin::Router(id), place, link, reply);
         true
     }
@@ -71,7 +76,7 @@ impl<O: Observer> Network<O> {
             let Some(answer) = router.nat.as_mut().and_then(Translator::poll_answer) else { break };
             if !router.is_off {
                 let place = side(id, answer.side);
-                let link = self.link_at(place, id);
+                let link = self.link_toward(place, id, answer.packet.destination);
                 self.send_answer(now, Origin::Router(id), place, link, answer.packet);
             }
         }
@@ -95,19 +100,20 @@ impl<O: Observer> Network<O> {
         let slot = self.make(answer.packet, Origin::Router(id));
         self.observe(now, slot, Step::Sent);
         let place = side(id, answer.side);
-        let mut link = self.link_at(place, id);
+        let mut leaves_by = place;
         let (router, packet) = self.router_and_packet(id, slot);
         if let (Side::Outside, Some(nat)) = (answer.side, &mut router.nat) {
             let translation = match nat.outbound(now, packet) {
                 Ok(Outbound::Forwarded(translation)) => translation,
                 Ok(Outbound::Hairpinned(translation)) => {
-                    link = router.inside_link;
+                    leaves_by = Place::RouterInside(id);
                     translation
                 }
                 Err(reason) => return self.lose(now, slot, place, reason),
             };
             self.observe(now, slot, Step::Translated(id, &translation));
         }
+        let link = self.link_toward(leaves_by, id, self.packet(slot).destination);
         self.travel_into(now, slot, link.up(), place);
     }
 
@@ -139,12 +145,11 @@ impl<O: Observer> Network<O> {
         }
     }
 
-    /// The link on the side of a gateway that a place is.
-    fn link_at(&self, place: Place, id: RouterId) -> LinkId {
-        let router = &self.routers[id.index()];
+    /// The link to an address on the side of a gateway that a place is.
+    fn link_toward(&self, place: Place, id: RouterId, address: IpAddr) -> LinkId {
         match place {
-            Place::RouterInside(_) => router.inside_link,
-            _ => router.outside_link,
+            Place::RouterInside(_) => self.inside_toward(id, address).link,
+            _ => self.routers[id.index()].outside_link,
         }
     }
 }

@@ -8,11 +8,11 @@ use natbed_units::{ByteCount, SimTime};
 
 use crate::id::{HostId, PipeId, Place, RouterId};
 use crate::network::Network;
+use crate::node::{Router, version};
 use crate::observer::{Observer, Origin, Step};
 use crate::reassembly::{Gathered, NAT64_TIMEOUT, Reassembler, TIMEOUT};
 use crate::schedule::Due;
 use crate::slab::Slot;
-use crate::topology::Router;
 
 /// What the core says that a packet is too big from: nodes that have no address of their own use
 /// the dummy address (RFC 7600 section 4.8), for IPv6 as a NAT64 would show it (RFC 6052).
@@ -63,20 +63,20 @@ impl<O: Observer> Network<O> {
             Place::Host(_) => !packet.dont_fragment,
             Place::RouterInside(id) | Place::RouterOutside(id) => may_router(id),
             Place::Core(_) => !packet.dont_fragment && packet.source.is_ipv4(),
-            Place::Lan(..) => self.sender_on_lan(from).is_some_and(may_router),
+            Place::Lan(..) => self.sender_on_lan(from, packet).is_some_and(may_router),
         }
     }
 
-    /// The gateway for which a LAN sends what came to it through the gateway.
-    fn sender_on_lan(&self, place: Place) -> Option<RouterId> {
+    /// The gateway for which a LAN sends a packet that came to it through the gateway.
+    fn sender_on_lan(&self, place: Place, packet: &Packet) -> Option<RouterId> {
         let Place::Lan(lan, from) = place else { return None };
-        let lan = &self.lans[lan.index()];
-        lan.gateway_router.filter(|_| lan.gateway == Some(from))
+        let gateway = self.lans[lan.index()].gateways[version(packet.destination)]?;
+        (gateway.link == from).then_some(gateway.router)
     }
 
     /// Drops a packet that is longer than `mtu`, and tells its sender if the node does so.
     pub(crate) fn refuse_too_big(&mut self, now: SimTime, slot: Slot, from: Place, mtu: u32) {
-        let router = from.router().or_else(|| self.sender_on_lan(from));
+        let router = from.router().or_else(|| self.sender_on_lan(from, self.packet(slot)));
         let tells = match from {
             Place::Host(_) | Place::Core(_) => true,
             _ => router.is_some_and(|id| self.routers[id.index()].icmp_errors),
@@ -103,9 +103,9 @@ impl<O: Observer> Network<O> {
                 return;
             }
             (Place::RouterInside(_), Some(id)) => {
-                let Router { inside, inside_link, .. } = self.routers[id.index()];
-                if let Some(error) = Packet::icmp_error(inside, kind, &packet) {
-                    self.send_answer(now, Origin::Router(id), from, inside_link, error);
+                let inside = self.inside_toward(id, packet.source);
+                if let Some(error) = Packet::icmp_error(inside.address, kind, &packet) {
+                    self.send_answer(now, Origin::Router(id), from, inside.link, error);
                 }
                 return;
             }

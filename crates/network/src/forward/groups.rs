@@ -9,9 +9,9 @@ use thiserror::Error;
 use crate::config::Attachment;
 use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
+use crate::node::{Lan, version};
 use crate::observer::{Observer, Step};
 use crate::slab::Slot;
-use crate::topology::Lan;
 
 /// The most groups that a host can be in.
 const GROUPS_MAX: usize = 64;
@@ -132,9 +132,7 @@ impl<O: Observer> Network<O> {
     pub(crate) fn flood(&mut self, now: SimTime, slot: Slot, place: Place) {
         let Place::Lan(id, from) = place else { return };
         let lan = &self.lans[id.index()];
-        let is_from_outside = lan.gateway == Some(from);
-        let has_gateway = lan.gateway.is_some();
-        if is_from_outside {
+        if lan.is_gateway(from) {
             return self.lose(now, slot, place, DropReason::MulticastScope);
         }
         if lan.isolate {
@@ -142,11 +140,11 @@ impl<O: Observer> Network<O> {
         }
         let packet = self.packet(slot);
         let (group, ttl) = (packet.destination, packet.ttl);
+        let has_gateway = lan.gateways[version(group)].is_some();
         let hears = |&&(host, link): &&(HostId, LinkId)| {
-            let same_version = |ip: IpAddr| ip.is_ipv4() == group.is_ipv4();
             let mut interfaces = self.hosts[host.index()].interfaces.iter();
             link != from
-                && interfaces.any(|i| i.link == link && same_version(i.address))
+                && interfaces.any(|i| i.link == link && version(i.address) == version(group))
                 && self.listens(host, group)
         };
         let receivers: Vec<LinkId> =

@@ -9,10 +9,10 @@ use crate::config::Attachment;
 use crate::forward::groups::is_group;
 use crate::id::{HostId, LinkId, Place};
 use crate::network::Network;
+use crate::node::{Host, Interface};
 use crate::observer::Observer;
 use crate::schedule::Due;
 use crate::slab::Slot;
-use crate::topology::{Host, Interface};
 
 impl<O: Observer> Network<O> {
     /// Chooses the link that a packet leaves by; `None` when it never leaves the host.

@@ -6,6 +6,7 @@ use natbed_units::SimTime;
 
 use crate::id::{Place, RouterId};
 use crate::network::{Network, Next};
+use crate::node::Inside;
 use crate::observer::{Observer, Step};
 use crate::pipe::Pipe;
 use crate::schedule::Due;
@@ -31,14 +32,18 @@ impl<O: Observer> Network<O> {
             }
         }
         let (router, packet) = self.router_and_packet(id, slot);
-        if packet.destination == router.inside
-            || router.nat.is_none() && router.has_outside(packet.destination)
-        {
+        if router.has_inside(packet.destination) || router.ends_at(packet.destination) {
             return Next::Lost(DropReason::RouterClosed);
         }
         if packet.ttl <= 1 {
             return Next::Lost(DropReason::TtlExceeded);
         }
+        if !router.more_insides.is_empty()
+            && let Some(inside) = self.inside_with(id, self.packet(slot).destination)
+        {
+            return self.cross_router_between(now, slot, id, inside);
+        }
+        let (router, packet) = self.router_and_packet(id, slot);
         // Before the NAT, so that the error quotes what the sender sent (RFC 4787 REQ-13).
         if router.outward_mtu != Pipe::NO_MTU
             && packet.wire_len().bytes() > router.outward_mtu.into()
@@ -64,7 +69,10 @@ impl<O: Observer> Network<O> {
                 Ok(outbound) => {
                     let (translation, link) = match outbound {
                         Outbound::Forwarded(translation) => (translation, router.outside_link),
-                        Outbound::Hairpinned(translation) => (translation, router.inside_link),
+                        Outbound::Hairpinned(translation) => {
+                            let to = packet.destination;
+                            (translation, self.inside_toward(id, to).link)
+                        }
                     };
                     self.observe(now, slot, Step::Translated(id, &translation));
                     Next::Into(link.up())
@@ -75,10 +83,27 @@ impl<O: Observer> Network<O> {
         next
     }
 
+    /// A packet goes from one LAN behind the gateway to another.
+    fn cross_router_between(&mut self, now: SimTime, slot: Slot, id: RouterId, to: Inside) -> Next {
+        let (router, packet) = self.router_and_packet(id, slot);
+        if let Some(firewall) = &mut router.firewall {
+            let allowed = firewall.outbound(now, packet);
+            self.arm_router(id);
+            if let Err(reason) = allowed {
+                return Next::Lost(reason);
+            }
+        }
+        self.packet_mut(slot).ttl -= 1;
+        Next::Into(to.link.up())
+    }
+
     /// A packet has come from the Internet side.
     pub(crate) fn cross_router_inward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
         let next = match self.admit(now, slot, id) {
-            Ok(true) => Next::Into(self.routers[id.index()].inside_link.up()),
+            Ok(true) => {
+                let to = self.packet(slot).destination;
+                Next::Into(self.inside_toward(id, to).link.up())
+            }
             Ok(false) => return Next::Held,
             Err(reason) => Next::Lost(reason),
         };
@@ -104,9 +129,13 @@ impl<O: Observer> Network<O> {
         }
         let (router, packet) = self.router_and_packet(id, slot);
         let arrived_at = packet.destination_endpoint();
+        // Nothing less says how it came when its IP version changes.
+        let original = router.changes_version.then(|| packet.clone());
         let is_own = router.has_outside(packet.destination);
+        let is_for_itself = router.ends_at(packet.destination);
         let translation = match &mut router.nat {
-            Some(_) if !is_own => return Err(DropReason::NoRoute),
+            Some(_) if is_for_itself => return Err(DropReason::RouterClosed),
+            Some(Translator::Nat(_)) if !is_own => return Err(DropReason::NoRoute),
             Some(nat) => Some(nat.inbound(now, packet)?),
             None => None,
         };
@@ -119,7 +148,9 @@ impl<O: Observer> Network<O> {
         };
         if let Err(reason) = passed {
             // Lost behind the NAT; an ICMP error quotes the packet as it came.
-            if let Some(endpoint) = arrived_at {
+            if let Some(original) = original {
+                *packet = original;
+            } else if let Some(endpoint) = arrived_at {
                 packet.set_destination(endpoint);
             }
             return Err(reason);
@@ -133,12 +164,10 @@ impl<O: Observer> Network<O> {
 
     /// Without a NAT, only packets to the subnets behind the gateway go on.
     fn check_routed(&self, slot: Slot, id: RouterId) -> Result<(), DropReason> {
-        let router = &self.routers[id.index()];
         let destination = self.packet(slot).destination;
-        let lan = &self.lans[router.lan.index()];
-        if router.has_outside(destination) {
+        if self.routers[id.index()].ends_at(destination) {
             Err(DropReason::RouterClosed)
-        } else if lan.prefix.contains(destination) || lan.members.lookup(destination).is_some() {
+        } else if self.inside_with(id, destination).is_some() {
             Ok(())
         } else {
             Err(DropReason::NoRoute)

@@ -5,6 +5,7 @@ use natbed_packet::DropReason;
 use crate::forward::groups::is_group;
 use crate::id::{LanId, LinkId};
 use crate::network::{Network, Next};
+use crate::node::version;
 use crate::observer::Observer;
 use crate::slab::Slot;
 
@@ -17,17 +18,18 @@ impl<O: Observer> Network<O> {
         let destination = self.packet(slot).destination;
         let lan = &self.lans[lan.index()];
         // Everything that is not on the LAN's subnet goes to its gateway, unless it is routed.
-        let is_neighbour = lan.prefix.contains(destination);
+        let is_neighbour = lan.contains(destination);
         let member = if is_neighbour {
             lan.members.lookup(destination)
         } else if is_group(destination) {
             return Next::ToMany;
         } else {
-            lan.members.lookup_prefix(destination).or(lan.gateway)
+            let gateway = lan.gateways[version(destination)].map(|gateway| gateway.link);
+            lan.members.lookup_prefix(destination).or(gateway)
         };
         match member {
             Some(to) if to == from => Next::Lost(DropReason::NoRoute),
-            Some(to) if lan.isolate && lan.gateway != Some(from) && lan.gateway != Some(to) => {
+            Some(to) if lan.isolate && !lan.is_gateway(from) && !lan.is_gateway(to) => {
                 Next::Lost(DropReason::ClientIsolation)
             }
             Some(to) => Next::Into(to.down()),

@@ -32,7 +32,7 @@ pub struct Capture<W: Write> {
     /// Names of gateways, for comments.
     router_names: Vec<String>,
     /// Addresses and links of each host.
-    hosts: Vec<Box<[(IpAddr, LinkId)]>>,
+    hosts: Vec<Vec<(IpAddr, LinkId)>>,
     /// Inside and outside link of each gateway.
     router_links: Vec<(LinkId, LinkId)>,
     /// Held back until the next step, which may have to comment on it.
@@ -229,7 +229,8 @@ impl<W: Write> Observer for Capture<W> {
         if let Some(host) = self.hosts.get_mut(roaming.host.index())
             && let Some(interface) = host.get_mut(roaming.interface_index)
         {
-            *interface = (roaming.address, roaming.link);
+            let (_, left) = std::mem::replace(interface, (roaming.address, roaming.link));
+            host.retain(|(_, link)| *link != left);
         }
         if self.failure.is_none() && roaming.link.index() == self.ends.len() {
             match add_ends(&mut self.writer, roaming.ends.0, roaming.ends.1) {

@@ -1,6 +1,7 @@
 //! What a user of the network can see, one file for each behaviour.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod boxes;
 mod capture;
 mod changes;
 mod counters;

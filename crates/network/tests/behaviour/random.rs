@@ -131,7 +131,12 @@ impl<O: Observer> Game<O> {
             .enumerate()
             .map(|(n, lan)| {
                 let (name, subnet) = (format!("lan-{n}"), addresses.subnet(n));
-                network.add_lan(LanConfig { name, subnet, isolate: lan.isolate })
+                network.add_lan(LanConfig {
+                    name,
+                    subnet,
+                    second_subnet: None,
+                    isolate: lan.isolate,
+                })
             })
             .collect();
         let attachment =
@@ -152,6 +157,7 @@ impl<O: Observer> Game<O> {
                 translator: gateway.nat.clone().map(Into::into),
                 firewall: gateway.firewall.clone(),
                 icmp_errors: true,
+                beside: None,
             };
             routers.push((network.add_gateway(config).unwrap(), upstream, outside));
         }

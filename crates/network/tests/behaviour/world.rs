@@ -51,12 +51,22 @@ impl<O: Observer> World<O> {
 
     pub(crate) fn lan(&mut self, name: &str, subnet: &str) -> LanId {
         let subnet = subnet.parse().unwrap();
-        self.network.add_lan(LanConfig { name: name.to_owned(), subnet, isolate: false })
+        self.network.add_lan(LanConfig {
+            name: name.to_owned(),
+            subnet,
+            second_subnet: None,
+            isolate: false,
+        })
     }
 
     pub(crate) fn isolated_lan(&mut self, name: &str, subnet: &str) -> LanId {
         let subnet = subnet.parse().unwrap();
-        self.network.add_lan(LanConfig { name: name.to_owned(), subnet, isolate: true })
+        self.network.add_lan(LanConfig {
+            name: name.to_owned(),
+            subnet,
+            second_subnet: None,
+            isolate: true,
+        })
     }
 
     pub(crate) fn add_gateway(&mut self, config: GatewayConfig) -> RouterId {
@@ -254,6 +264,7 @@ pub(crate) fn gateway(
         translator: Some(keeps_ports().into()),
         firewall: None,
         icmp_errors: true,
+        beside: None,
     }
 }
 

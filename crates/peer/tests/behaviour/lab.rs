@@ -311,7 +311,12 @@ fn home(
     mapping: Mapping,
 ) -> (LanId, RouterId) {
     let subnet = format!("192.168.{number}.0/24").parse().unwrap();
-    let lan = network.add_lan(LanConfig { name: name.to_owned(), subnet, isolate: false });
+    let lan = network.add_lan(LanConfig {
+        name: name.to_owned(),
+        subnet,
+        second_subnet: None,
+        isolate: false,
+    });
     let gateway = GatewayConfig {
         name: name.to_owned(),
         lan,
@@ -323,6 +328,7 @@ fn home(
         translator: Some(NatConfig { mapping, ..NatConfig::default() }.into()),
         firewall: None,
         icmp_errors: true,
+        beside: None,
     };
     (lan, network.add_gateway(gateway).unwrap())
 }
