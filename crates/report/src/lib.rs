@@ -7,7 +7,7 @@
 //! - [`json`]: the whole report, or one record a line while runs end
 //! - [`human`]: tables for a terminal, every failure with the command that repeats it
 //! - [`grid`]: a matrix of two axes, one letter a cell
-//! - [`markdown`]: the NAT matrix as it is published
+//! - [`markdown`]: the matrices of NATs and of devices as they are published
 //!
 //! Whether text carries colour is the caller's decision ([`Color`]). Names and
 //! reasons come from scenario files and from the software under test, so every

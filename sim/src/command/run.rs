@@ -199,7 +199,7 @@ fn write_output(
         OutputForm::Markdown => {
             let paths: Vec<_> = args.paths.iter().map(|path| path.display().to_string()).collect();
             let command = format!("natbed run {}", paths.join(" "));
-            let text = markdown::nat_matrix(report, &command)
+            let text = markdown::matrix(report, &command)
                 .context("the runs make no grid: there are none, or it has too many columns")?;
             file.write_all(text.as_bytes())?;
         }
