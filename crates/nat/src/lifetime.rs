@@ -30,7 +30,7 @@ pub(crate) struct Lifetime {
     clock: Clock,
     /// Which way the packet went that opened the flow.
     pub(crate) opener: Direction,
-    /// Whether a packet went the other way since.
+    /// Whether a packet went the other way since; TCP has its own account.
     replied: bool,
     pub(crate) created: SimTime,
 }
@@ -85,13 +85,11 @@ impl Lifetime {
         (refreshes, expires): (bool, SimTime),
     ) -> Option<SimTime> {
         let answers = direction != self.opener;
-        let renewed = if let Clock::Tcp(state) = &mut self.clock {
-            state.pass(tcp::flags(packet), direction);
-            let renewed = now + timers.tcp(*state);
-            Some(if refreshes { renewed } else { renewed.min(expires) })
-        } else {
-            refreshes.then(|| now + self.timeout(timers, now, answers))
-        };
+        if let Clock::Tcp(state) = &mut self.clock {
+            let renewed = pass_segment(state, packet, direction, now, timers);
+            return Some(if refreshes { renewed } else { renewed.min(expires) });
+        }
+        let renewed = refreshes.then(|| now + self.timeout(timers, now, answers));
         self.replied |= answers;
         renewed
     }
@@ -114,6 +112,19 @@ impl Lifetime {
             }
         }
     }
+}
+
+/// Takes notice of a TCP segment; returns when its connection ends if nothing more passes.
+#[inline(never)]
+fn pass_segment(
+    state: &mut TcpState,
+    packet: &Packet,
+    direction: Direction,
+    now: SimTime,
+    timers: &Timers,
+) -> SimTime {
+    state.pass(tcp::flags(packet), direction);
+    now + timers.tcp(*state)
 }
 
 impl Timers {

@@ -21,6 +21,7 @@ impl Nat {
         if self.config.nat64.is_some() {
             *kind = siit::error_to_v6(*kind);
         }
+        packet.source = self.remote_inside(packet.source);
         packet.destination = after.ip;
         Ok(Translation {
             protocol: packet.protocol(),

@@ -30,7 +30,7 @@ use crate::answer::Answers;
 use crate::direction::Direction;
 use crate::key::FlowKey;
 use crate::lifetime::Lifetime;
-use crate::{Answer, Exhausted, NatConfig, NatConfigError, siit};
+use crate::{Answer, Exhausted, NatConfig, NatConfigError};
 
 /// The most ended mappings that wait to be told; the oldest go first.
 const MAX_ENDED: usize = 4096;
@@ -127,13 +127,16 @@ impl Nat {
     /// that nobody asked for.
     pub fn outbound(&mut self, now: SimTime, packet: &mut Packet) -> Result<Outbound, DropReason> {
         self.handle_timeout(now);
-        if let Some(prefix) = self.config.nat64 {
-            return self.outbound_nat64(now, packet, prefix);
+        match self.config.nat64 {
+            None if !self.translates(packet) => return Err(DropReason::NotTranslatable),
+            None => {}
+            Some(prefix) => nat64::take_out(prefix, packet)?,
         }
-        if !self.translates(packet) {
-            return Err(DropReason::NotTranslatable);
+        let outbound = self.leave(now, packet);
+        if let (Some(prefix), Err(_)) = (self.config.nat64, &outbound) {
+            nat64::put_back(prefix, packet);
         }
-        self.leave(now, packet)
+        outbound
     }
 
     /// Translates a packet from inside whose destination is what the outside calls it.
@@ -182,16 +185,6 @@ impl Nat {
         if !self.translates(packet) {
             return Err(DropReason::NotTranslatable);
         }
-        let translation = self.enter(now, packet)?;
-        if let Some(prefix) = self.config.nat64 {
-            packet.source = siit::embed(prefix, packet.source);
-        }
-        Ok(translation)
-    }
-
-    /// Translates a packet from outside, but for its source.
-    #[inline(always)]
-    fn enter(&mut self, now: SimTime, packet: &mut Packet) -> Result<Translation, DropReason> {
         let Some(address) = self.pool.place(packet.destination) else {
             return Err(DropReason::NoMapping);
         };
@@ -216,6 +209,9 @@ impl Nat {
             }
         };
         packet.set_destination(after);
+        if let Some(prefix) = self.config.nat64 {
+            nat64::put_source_in(prefix, packet);
+        }
         Ok(Translation { protocol, before: target, after, created: false, hairpinned_to: None })
     }
 

@@ -7,36 +7,37 @@ use std::net::IpAddr;
 
 use ipnet::Ipv6Net;
 use natbed_packet::{DropReason, Packet};
-use natbed_units::SimTime;
 
-use super::{Nat, Outbound};
+use super::Nat;
 use crate::siit;
 
-impl Nat {
-    /// Translates a packet from inside.
-    ///
-    /// It must go to the prefix; one that claims to come from there would go around in circles
-    /// (RFC 6146 section 3.5).
-    #[inline(never)]
-    pub(super) fn outbound_nat64(
-        &mut self,
-        now: SimTime,
-        packet: &mut Packet,
-        prefix: Ipv6Net,
-    ) -> Result<Outbound, DropReason> {
-        let destination = packet.destination;
-        let outside = siit::extract(prefix, destination).ok_or(DropReason::NotTranslatable)?;
-        if packet.source.is_ipv4() || siit::extract(prefix, packet.source).is_some() {
-            return Err(DropReason::NotTranslatable);
-        }
-        packet.destination = outside;
-        let outbound = self.leave(now, packet);
-        if outbound.is_err() {
-            packet.destination = destination;
-        }
-        outbound
+/// Makes the destination of a packet from inside what the outside calls it.
+///
+/// It must be in the prefix; a source that claims to be there too would make the packet go around
+/// in circles (RFC 6146 section 3.5).
+#[inline(never)]
+pub(super) fn take_out(prefix: Ipv6Net, packet: &mut Packet) -> Result<(), DropReason> {
+    let outside = siit::extract(prefix, packet.destination).ok_or(DropReason::NotTranslatable)?;
+    if packet.source.is_ipv4() || siit::extract(prefix, packet.source).is_some() {
+        return Err(DropReason::NotTranslatable);
     }
+    packet.destination = outside;
+    Ok(())
+}
 
+/// Undoes [`take_out`] for a packet that is dropped.
+#[inline(never)]
+pub(super) fn put_back(prefix: Ipv6Net, packet: &mut Packet) {
+    packet.destination = siit::embed(prefix, packet.destination);
+}
+
+/// Makes the source of a packet from outside what the inside calls it.
+#[inline(never)]
+pub(super) fn put_source_in(prefix: Ipv6Net, packet: &mut Packet) {
+    packet.source = siit::embed(prefix, packet.source);
+}
+
+impl Nat {
     /// Returns what the outside calls an address that the inside sends to.
     pub(super) fn remote_outside(&self, ip: IpAddr) -> Option<IpAddr> {
         self.config.nat64.map_or(Some(ip), |prefix| siit::extract(prefix, ip))
