@@ -171,7 +171,12 @@ impl Allocator {
         };
         let search = Search { config, wanted, free };
         // RFC 7857 section 4: who finds its address exhausted is not moved to another.
-        let paired = subscribers.address(subscriber).filter(|_| config.pooling == Pooling::Paired);
+        let paired = match config.pooling {
+            Pooling::Arbitrary => None,
+            Pooling::Paired => subscribers
+                .address(subscriber)
+                .or_else(|| config.port_blocks?.own(internal.ip).map(|own| own.address)),
+        };
         if let Some(next) = wanted.next()
             && (!config.port_parity || next.port % 2 == internal.port % 2)
             && match config.port_blocks {

@@ -1,7 +1,9 @@
 //! What a user of the NAT and the firewall can see, tested through their public surface.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod any;
 mod blocks;
+mod chaos;
 mod classes;
 mod configuration;
 mod firewall;
@@ -9,6 +11,7 @@ mod firewall_limits;
 mod hairpin;
 mod lab;
 mod linux;
+mod model;
 mod nat64;
 mod outcome;
 mod pool;

@@ -1,88 +1,23 @@
 //! What holds for every configuration and every sequence of packets.
 
-use std::collections::BTreeMap;
-
 use natbed_nat::{
-    Action, Answer, Filtering, Firewall, FirewallConfig, Forward, Hairpin, Mapping, MappingEnded,
-    Nat, NatConfig, Outbound, Policy, PortAllocation, UnsolicitedTcp, WanInput,
+    Action, Answer, FilterScope, Filtering, Firewall, FirewallConfig, MappingEnded, Nat, NatConfig,
+    Outbound, Policy, PortAllocation, Translation,
 };
-use natbed_packet::{Endpoint, IcmpErrorKind, Packet, Protocol};
+use natbed_packet::{DropReason, Endpoint, IcmpErrorKind, Packet, Protocol};
 use natbed_units::{Seed, SimDuration, SimTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::lab::{EXTERNAL, echo_reply, echo_request, ip, secs, tcp, udp};
-
-fn any_config() -> impl Strategy<Value = NatConfig> {
-    let behaviour = (
-        select(Mapping::ALL),
-        select(Filtering::ALL),
-        select(PortAllocation::ALL),
-        select(Hairpin::ALL),
-        (select(WanInput::ALL), select(UnsolicitedTcp::ALL)),
-    );
-    let timers = vec(1u64..20, 9);
-    let limits = (any::<bool>(), any::<bool>(), 1u32..40, vec((any_protocol(), any_host()), 0..3));
-    (behaviour, timers, limits).prop_map(|(behaviour, timers, limits)| {
-        let (mapping, filtering, ports, hairpin, (wan_input, unsolicited_tcp)) = behaviour;
-        let (refresh_outbound, refresh_inbound, max_flows, forwards) = limits;
-        let forwards =
-            forwards.into_iter().zip(1..).filter(|((protocol, _), _)| *protocol != Protocol::Icmp);
-        let mapping = match ports {
-            PortAllocation::Strict => Mapping::EndpointIndependent,
-            _ => mapping,
-        };
-        NatConfig {
-            mapping,
-            filtering,
-            ports,
-            hairpin,
-            wan_input,
-            unsolicited_tcp,
-            udp_timeout: secs(timers[0]),
-            udp_stream_timeout: secs(timers[1]),
-            udp_stream_after: secs(timers[2] / 5),
-            tcp_timeout: secs(timers[3]),
-            icmp_timeout: secs(timers[4]),
-            udp_well_known_timeout: (timers[5] > 10).then_some(secs(timers[5])),
-            tcp_opening_timeout: secs(timers[6]),
-            tcp_closing_timeout: secs(timers[7]),
-            tcp_reset_timeout: secs(timers[8]),
-            refresh_outbound,
-            refresh_inbound,
-            max_flows,
-            forwards: forwards
-                .map(|((protocol, host), port)| Forward {
-                    protocol,
-                    external_port: port,
-                    internal: host.into(),
-                })
-                .collect(),
-            ..NatConfig::default()
-        }
-    })
-}
-
-fn any_protocol() -> impl Strategy<Value = Protocol> {
-    select(&[Protocol::Udp, Protocol::Tcp, Protocol::Icmp])
-}
-
-/// Few hosts with few ports, so that they clash; ports of all classes.
-fn any_host() -> impl Strategy<Value = Endpoint> {
-    (1u8..4, select(&[1u16, 511, 600, 5000]))
-        .prop_map(|(host, port)| Endpoint::new([192, 168, 1, host].into(), port))
-}
-
-fn any_remote() -> impl Strategy<Value = Endpoint> {
-    (1u8..4, 1u16..4).prop_map(|(host, port)| Endpoint::new([203, 0, 113, host].into(), port))
-}
+use crate::any::{any_config, any_host, any_protocol, any_remote, from_inside, from_outside};
+use crate::lab::{EXTERNAL, echo_reply, externals, ip, secs, tcp, udp};
 
 #[derive(Clone, Debug)]
 enum Step {
     Wait(SimDuration),
     Out(Protocol, Endpoint, Endpoint),
-    /// From the remote to the external port of the nth mapping seen, or to that port.
+    /// From the remote to the nth external endpoint seen, or to that port.
     In(Protocol, Endpoint, Result<usize, u16>),
     Hairpin(Endpoint, usize),
     /// About the nth packet that came out of the NAT, from the side it went to.
@@ -103,23 +38,20 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A packet of any protocol; a query's identifier is the host's port.
-fn from_inside(protocol: Protocol, host: Endpoint, remote: Endpoint) -> Packet {
-    match protocol {
-        Protocol::Udp => udp(host, remote),
-        Protocol::Tcp => tcp(host, remote),
-        Protocol::Icmp => echo_request(&host.ip.to_string(), &remote.ip.to_string(), host.port),
-    }
+/// What a packet from inside was given.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    protocol: Protocol,
+    external: Endpoint,
+    remote: Endpoint,
+    host: Endpoint,
 }
 
-/// A packet of any protocol to an external port.
-fn from_outside(protocol: Protocol, remote: Endpoint, port: u16) -> Packet {
-    let external = Endpoint::new(ip(EXTERNAL), port);
-    match protocol {
-        Protocol::Udp => udp(remote, external),
-        Protocol::Tcp => tcp(remote, external),
-        Protocol::Icmp => echo_reply(&remote.ip.to_string(), EXTERNAL, port),
-    }
+/// What became of a packet.
+#[derive(Clone, Debug, PartialEq)]
+enum Passage {
+    Out(SimTime, Result<Outbound, DropReason>, Packet),
+    In(SimTime, Result<Translation, DropReason>, Packet),
 }
 
 /// A NAT under a sequence of steps, with what it gave away.
@@ -128,28 +60,30 @@ struct Run {
     now: SimTime,
     /// Whether it is told each timeout, or none.
     punctual: bool,
-    /// Whose each external port toward each remote was when last used from inside.
-    given: Vec<(Protocol, u16, Endpoint, Endpoint)>,
+    /// What packets from inside were given, oldest first.
+    given: Vec<Given>,
     /// All packets that passed, as they left the NAT.
     passed: Vec<(Packet, bool)>,
-    log: Vec<String>,
+    log: Vec<Passage>,
 }
 
 impl Run {
-    fn new(config: &NatConfig, punctual: bool) -> Self {
-        let nat = Nat::new(config.clone(), ip(EXTERNAL), Seed::new(3).rng("nat")).unwrap();
+    fn new((config, pool): &(NatConfig, u8), punctual: bool) -> Self {
+        let rng = Seed::new(3).rng("nat");
+        let nat = Nat::with_pool(config.clone(), externals(*pool), rng).unwrap();
         let (given, passed, log) = (Vec::new(), Vec::new(), Vec::new());
         Self { nat, now: SimTime::ZERO, punctual, given, passed, log }
     }
 
-    fn external_port(&self, n: usize) -> u16 {
-        self.given.get(n % self.given.len().max(1)).map_or(1, |(_, port, ..)| *port)
+    fn external(&self, n: usize) -> Endpoint {
+        let first = Endpoint::new(ip(EXTERNAL), 1);
+        self.given.get(n % self.given.len().max(1)).map_or(first, |given| given.external)
     }
 
     fn outbound(&mut self, mut packet: Packet) -> Option<Outbound> {
         let before = packet.clone();
         let result = self.nat.outbound(self.now, &mut packet);
-        self.log.push(format!("{} out {before:?}: {result:?} {packet:?}", self.now));
+        self.log.push(Passage::Out(self.now, result, packet.clone()));
         assert!(self.nat.flow_count() <= self.nat.config().max_flows as usize);
         if result.is_err() {
             assert_eq!(packet, before, "a dropped packet is left as it was");
@@ -163,7 +97,7 @@ impl Run {
     fn inbound(&mut self, mut packet: Packet) {
         let before = packet.clone();
         let result = self.nat.inbound(self.now, &mut packet);
-        self.log.push(format!("{} in {before:?}: {result:?} {packet:?}", self.now));
+        self.log.push(Passage::In(self.now, result, packet.clone()));
         assert!(self.nat.flow_count() <= self.nat.config().max_flows as usize);
         if result.is_err() {
             assert_eq!(packet, before, "a dropped packet is left as it was");
@@ -183,7 +117,7 @@ impl Run {
     }
 
     /// Takes a step; returns the flow that a packet from inside used.
-    fn step(&mut self, step: &Step) -> Option<(Protocol, u16, Endpoint, Endpoint)> {
+    fn step(&mut self, step: &Step) -> Option<Given> {
         if self.punctual {
             while let Some(at) = self.nat.poll_timeout().filter(|at| *at <= self.now) {
                 self.nat.handle_timeout(at);
@@ -194,17 +128,18 @@ impl Run {
             Step::Out(protocol, host, remote) => {
                 let packet = from_inside(*protocol, *host, *remote);
                 if let Some(Outbound::Forwarded(translation)) = self.outbound(packet) {
-                    let used = (*protocol, translation.after.port, *remote, *host);
-                    self.given.push(used);
-                    return Some(used);
+                    let (external, remote, host) = (translation.after, *remote, *host);
+                    self.given.push(Given { protocol: *protocol, external, remote, host });
+                    return self.given.last().copied();
                 }
             }
             Step::In(protocol, remote, target) => {
-                let port = target.map_or_else(|port| port, |n| self.external_port(n));
-                self.inbound(from_outside(*protocol, *remote, port));
+                let at = |port| Endpoint::new(ip(EXTERNAL), port);
+                let external = target.map_or_else(at, |n| self.external(n));
+                self.inbound(from_outside(*protocol, *remote, external));
             }
             Step::Hairpin(host, n) => {
-                let target = Endpoint::new(ip(EXTERNAL), self.external_port(*n));
+                let target = self.external(*n);
                 self.outbound(udp(*host, target));
             }
             Step::Error(n, kind) => {
@@ -227,73 +162,56 @@ impl Run {
     }
 }
 
-/// Whom a packet from outside would reach.
-fn taker(
-    mut nat: Nat,
-    now: SimTime,
-    protocol: Protocol,
-    port: u16,
-    remote: Endpoint,
-) -> Option<Endpoint> {
-    let mut probe = from_outside(protocol, remote, port);
-    nat.inbound(now, &mut probe).ok()?;
+/// Whom the answer to a packet from inside would reach.
+fn taker(nat: &Nat, now: SimTime, given: &Given) -> Option<Endpoint> {
+    let mut probe = from_outside(given.protocol, given.remote, given.external);
+    nat.clone().inbound(now, &mut probe).ok()?;
     probe.destination_endpoint()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn an_answer_always_comes_back_to_the_sender(
+    fn translating_there_and_back_is_the_identity(
         config in any_config(),
-        steps in vec(any_step(), 1..60),
+        steps in vec(any_step(), 1..30),
     ) {
         let mut run = Run::new(&config, false);
         for step in &steps {
-            if let Some((protocol, port, remote, host)) = run.step(step) {
-                let taker = taker(run.nat.clone(), run.now, protocol, port, remote);
-                prop_assert_eq!(taker, Some(host));
-            }
-        }
-    }
-
-    #[test]
-    fn exclusive_allocations_give_a_port_to_one_endpoint_at_a_time(
-        config in any_config(),
-        steps in vec(any_step(), 1..60),
-    ) {
-        prop_assume!(config.ports != PortAllocation::PreserveWithOverload);
-        let mut run = Run::new(&config, false);
-        for step in &steps {
-            run.step(step);
-            let mut holders = BTreeMap::new();
-            for &(protocol, port, remote, _) in &run.given {
-                if let Some(taker) = taker(run.nat.clone(), run.now, protocol, port, remote) {
-                    let holder = holders.entry((protocol, port)).or_insert(taker);
-                    prop_assert_eq!(*holder, taker, "{} {}", protocol, port);
-                }
+            if let Some(Given { protocol, external, remote, host }) = run.step(step) {
+                let mut answer = from_outside(protocol, remote, external);
+                run.nat.clone().inbound(run.now, &mut answer).unwrap();
+                prop_assert_eq!(answer, from_outside(protocol, remote, host));
+                // And what went out differs from what came by its source only.
+                let mut sent = run.passed.last().unwrap().0.clone();
+                sent.set_source(host);
+                prop_assert_eq!(sent, from_inside(protocol, host, remote));
             }
         }
     }
 
     #[test]
     fn overloaded_ports_are_never_shared_toward_one_remote(
-        config in any_config(),
-        steps in vec(any_step(), 1..60),
+        (config, pool) in any_config(),
+        steps in vec(any_step(), 1..30),
     ) {
         // With the strictest filter and no forwards, only a flow lets anybody in.
         let config = NatConfig {
             ports: PortAllocation::PreserveWithOverload,
+            port_hold: SimDuration::ZERO,
             filtering: Filtering::AddressAndPortDependent,
+            tcp_filtering: None,
+            filter_scope: FilterScope::Mapping,
             forwards: Vec::new(),
             ..config
         };
-        let mut run = Run::new(&config, false);
+        let mut run = Run::new(&(config, pool), false);
         for step in &steps {
-            let before = run.nat.clone();
-            if let Some((protocol, port, remote, host)) = run.step(step) {
-                let owner = taker(before, run.now, protocol, port, remote);
-                prop_assert!(owner.is_none_or(|owner| owner == host), "{} took it", host);
+            let before = matches!(step, Step::Out(..)).then(|| run.nat.clone());
+            if let Some(given) = run.step(step) {
+                let owner = taker(&before.unwrap(), run.now, &given);
+                prop_assert!(owner.is_none_or(|owner| owner == given.host), "{:?}", given);
             }
         }
     }
@@ -301,7 +219,7 @@ proptest! {
     #[test]
     fn to_be_told_the_time_or_not_makes_no_difference(
         config in any_config(),
-        steps in vec(any_step(), 1..60),
+        steps in vec(any_step(), 1..30),
     ) {
         let mut punctual = Run::new(&config, true);
         let mut late = Run::new(&config, false);
@@ -315,9 +233,25 @@ proptest! {
     }
 
     #[test]
+    fn the_same_seed_gives_the_same_trace(
+        config in any_config(),
+        steps in vec(any_step(), 1..30),
+    ) {
+        let [first, second] = [(); 2].map(|()| {
+            let mut run = Run::new(&config, false);
+            for step in &steps {
+                run.step(step);
+            }
+            let told = run.told_until(run.now + secs(20));
+            (run.log, told)
+        });
+        prop_assert_eq!(first, second);
+    }
+
+    #[test]
     fn in_the_end_only_forwards_are_left(
         config in any_config(),
-        steps in vec(any_step(), 1..60),
+        steps in vec(any_step(), 1..30),
     ) {
         let mut run = Run::new(&config, false);
         for step in &steps {
@@ -325,7 +259,7 @@ proptest! {
         }
         run.nat.handle_timeout(run.now + secs(20));
         prop_assert_eq!(run.nat.flow_count(), 0);
-        prop_assert_eq!(run.nat.mapping_count(), config.forwards.len());
+        prop_assert_eq!(run.nat.mapping_count(), config.0.forwards.len());
         prop_assert_eq!(run.nat.poll_timeout(), None);
     }
 
