@@ -89,6 +89,9 @@ fn of_nat(config: &NatConfig) -> Meaning {
     };
     remark(true, hairpin);
     let wan_input = match config.wan_input {
+        _ if config.filtering == Filtering::EndpointIndependent => {
+            "Checks get in as soon as the candidate is gathered, whoever sends them."
+        }
         WanInput::Drop => {
             "A check that comes before the first own packet is dropped in silence; the next one \
              gets in."
@@ -98,8 +101,8 @@ fn of_nat(config: &NatConfig) -> Meaning {
              the peer has to take for a loss and not for the end."
         }
         WanInput::Accept => {
-            "A check that comes before the first own packet takes the port toward that peer, whose \
-             own packets then leave from another: hole punching fails unless this side sends first."
+            "A check that comes before the first own packet takes the port toward that peer, so \
+             that this side's own packets leave from another: hole punching fails unless this side sends first."
         }
     };
     remark(true, wan_input);

@@ -25,8 +25,8 @@ fn of_nat(config: &NatConfig) -> Vec<(&'static str, String)> {
     fields! { config:
         mapping,
         filtering,
-        tcp_mapping = or(config.tcp_mapping, "as mapping"),
-        tcp_filtering = or(config.tcp_filtering, "as filtering"),
+        tcp_mapping = or_none(config.tcp_mapping),
+        tcp_filtering = or_none(config.tcp_filtering),
         filter_scope,
         ports,
         port_classes,
@@ -51,7 +51,7 @@ fn of_nat(config: &NatConfig) -> Vec<(&'static str, String)> {
         unsolicited_tcp,
         fragments,
         exhausted,
-        forwards = list(config.forwards.iter().map(forward)),
+        forwards = forwards(&config.forwards),
         max_flows,
         max_flows_per_subscriber = or_none(config.max_flows_per_subscriber),
         max_ports_per_subscriber = or_none(config.max_ports_per_subscriber),
@@ -82,64 +82,67 @@ fn of_firewall(config: &FirewallConfig) -> Vec<(&'static str, String)> {
     }
 }
 
-fn or<T: ToString>(value: Option<T>, otherwise: &str) -> String {
-    value.map_or_else(|| otherwise.to_owned(), |value| value.to_string())
-}
-
 fn or_none<T: ToString>(value: Option<T>) -> String {
-    or(value, "none")
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<_> = items.collect();
-    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
-}
-
+/// The subscribers of deterministic blocks are those of the LAN.
 fn blocks(blocks: &PortBlocks) -> String {
     match blocks {
-        PortBlocks::Deterministic { subscribers, compression, overflow } => format!(
-            "deterministic: subscribers {subscribers}, compression {compression}, overflow \
-             {overflow}"
-        ),
+        PortBlocks::Deterministic { compression, overflow, .. } => {
+            format!("{{ deterministic: {{ compression: {compression}, overflow: {overflow} }} }}")
+        }
         PortBlocks::Dynamic { size, max_blocks } => {
-            format!("dynamic: size {size}, max_blocks {max_blocks}")
+            format!("{{ dynamic: {{ size: {size}, max_blocks: {max_blocks} }} }}")
         }
     }
 }
 
-fn forward(forward: &Forward) -> String {
-    format!("{} {} to {}", forward.protocol, forward.external_port, forward.internal)
+fn forwards(forwards: &[Forward]) -> String {
+    let forwards: Vec<_> = forwards
+        .iter()
+        .map(|Forward { protocol, external_port, internal }| {
+            format!("{{ protocol: {protocol}, port: {external_port}, to: {internal} }}")
+        })
+        .collect();
+    format!("[{}]", forwards.join(", "))
 }
 
-fn rate(rate: PacketRate) -> String {
-    format!("{} packets/s, burst {}", rate.packets_per_second, rate.burst)
+fn rate(PacketRate { packets_per_second, burst }: PacketRate) -> String {
+    format!("{{ packets_per_second: {packets_per_second}, burst: {burst} }}")
 }
 
 fn policy(policy: &Policy) -> String {
-    let rules = policy.rules.iter().map(rule);
-    rules.chain([policy.default.to_string()]).collect::<Vec<_>>().join("; ")
+    let default = policy.default;
+    if policy.rules.is_empty() {
+        return default.to_string();
+    }
+    let rules: Vec<_> = policy.rules.iter().map(rule).collect();
+    format!("{{ rules: [{}], default: {default} }}", rules.join(", "))
 }
 
-fn rule(rule: &Rule) -> String {
-    let mut text = rule.action.to_string();
-    if let Some(protocol) = rule.protocol {
-        text.push_str(&format!(" {protocol}"));
-    }
-    match &rule.ports {
-        Some(ports) if ports.start() == ports.end() => {
-            text.push_str(&format!(" port {}", ports.start()));
+fn rule(Rule { action, protocol, ports, remote }: &Rule) -> String {
+    let mut text = format!("{{ {action}: ");
+    text.push_str(&protocol.map_or_else(|| "any".to_owned(), |protocol| protocol.to_string()));
+    if let Some(ports) = ports {
+        text.push_str(&format!("/{}", ports.start()));
+        if ports.end() > ports.start() {
+            text.push_str(&format!("-{}", ports.end()));
         }
-        Some(ports) => text.push_str(&format!(" ports {}-{}", ports.start(), ports.end())),
-        None => {}
     }
-    if let Some(remote) = rule.remote {
-        text.push_str(&format!(" with {remote}"));
+    if let Some(remote) = remote {
+        text.push_str(&format!(", remote: {remote}"));
     }
+    text.push_str(" }");
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use natbed_nat::{Action, Protocol, profiles};
+    use natbed_scenario::{Source, load_profiles};
+    use natbed_units::SimDuration;
+
     use super::*;
 
     /// The names of a struct's fields in order, as its debug form prints them.
@@ -147,6 +150,47 @@ mod tests {
         let is_field = |line: &&str| line.starts_with("    ") && !line.starts_with("     ");
         let names = debug.lines().filter(is_field).filter_map(|line| line.split_once(": "));
         names.map(|(name, _)| name.trim().to_owned()).collect()
+    }
+
+    /// A user's profile with all the properties of another.
+    fn written_again(behaviour: &Behaviour) -> String {
+        // Ports are forwarded by a gateway, whatever its profile.
+        let properties = properties(behaviour);
+        let own = properties.iter().filter(|(key, _)| *key != "forwards");
+        let own: Vec<_> = own.map(|(key, value)| format!("{key}: {value}")).collect();
+        let own = match behaviour {
+            Behaviour::Nat(_) => own.join(", "),
+            Behaviour::Firewall(_) => format!("firewall: {{ {} }}", own.join(", ")),
+        };
+        format!("natbed: 1\nprofiles:\n  again: {{ {own} }}\n")
+    }
+
+    #[test]
+    fn the_language_takes_every_value_as_it_is_printed() {
+        let wall = Behaviour::Firewall(FirewallConfig {
+            outbound: Policy {
+                rules: vec![
+                    Rule {
+                        action: Action::Reject,
+                        protocol: Some(Protocol::Tcp),
+                        ports: Some(25..=25),
+                        remote: Some("10.0.0.0/8".parse().unwrap()),
+                    },
+                    Rule { action: Action::Allow, protocol: None, ports: None, remote: None },
+                ],
+                default: Action::Drop,
+            },
+            udp_rate: Some(PacketRate { packets_per_second: 100, burst: 7 }),
+            max_flow_age: Some(SimDuration::from_secs(3600)),
+            ..FirewallConfig::default()
+        });
+        let shipped = profiles().iter().map(|profile| &profile.behaviour);
+        for behaviour in shipped.chain([&wall]) {
+            let text = written_again(behaviour);
+            let source = Source { name: "again.yaml".to_owned(), text };
+            let again = load_profiles(source).map_err(|wrong| wrong.render(false)).unwrap();
+            assert_eq!(again[0].behaviour, *behaviour);
+        }
     }
 
     #[test]
