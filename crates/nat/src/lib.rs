@@ -12,8 +12,8 @@
 //! - [`profile`], [`profiles`]: configurations by name, each with its source
 //! - [`direct_possible`], [`NatClass`]: which pairs of NATs can be crossed directly, in closed form
 //!
-//! Not in scope: fragments (packets here are whole), TCP state tracking (a TCP flow has one idle
-//! timer), and application level gateways.
+//! Not in scope: fragments (a packet has to be put together before it comes here), TCP windows (a
+//! connection is followed by its flags alone), and application level gateways.
 #![forbid(unsafe_code)]
 
 mod answer;

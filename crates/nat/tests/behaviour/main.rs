@@ -10,6 +10,7 @@ mod firewall;
 mod firewall_limits;
 mod hairpin;
 mod lab;
+mod lifetimes;
 mod linux;
 mod model;
 mod nat64;
