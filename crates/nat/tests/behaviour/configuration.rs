@@ -232,7 +232,7 @@ fn a_nat64_has_a_96_and_ipv4_outside_and_ipv6_inside() {
     assert_eq!(message(&with("64:ff9b::/96"), 1), None);
     assert_eq!(
         message(&with("64:ff9b::/64"), 1).as_deref(),
-        Some("the NAT64 prefix 64:ff9b::/64 is not a /96")
+        Some("the NAT64 prefix 64:ff9b::/64 is no /96 with zeros in bits 64 to 71")
     );
     let ipv6 = with("64:ff9b::/96").validate(&[ip("2001:db8::1")]);
     assert_eq!(

@@ -4,7 +4,7 @@
 use natbed_nat::{NatConfig, Outbound, WanInput, profile};
 use natbed_packet::{DropReason, IcmpErrorKind};
 
-use crate::lab::{EXTERNAL, Lab, ep, secs, udp};
+use crate::lab::{EXTERNAL, Lab, echo_request, ep, secs, udp};
 
 const FIRST: &str = "192.168.1.10:40000";
 const SECOND: &str = "192.168.1.11:40000";
@@ -77,6 +77,80 @@ fn linux_t3_two_clients_share_a_port_toward_different_destinations() {
     assert_eq!(lab.port(SECOND, SERVERS[2]), 40000);
     assert_eq!(lab.back(SERVERS[0], 40000), Ok(ep(FIRST)));
     assert_eq!(lab.back(SERVERS[2], 40000), Ok(ep(SECOND)));
+}
+
+#[test]
+fn linux_t2_and_t3_random_draws_another_port_for_the_second_client_each_time() {
+    let mut lab = Lab::profile("linux-masquerade-random");
+    let mut ports: Vec<_> =
+        SERVERS.iter().flat_map(|to| [lab.port(FIRST, to), lab.port(SECOND, to)]).collect();
+    assert!(ports.iter().all(|port| *port != 40000 && *port >= 1024), "{ports:?}");
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 8);
+}
+
+#[test]
+fn linux_t2_the_classes_of_a_clash_are_1_to_511_and_600_to_1023_and_the_rest() {
+    for (internal, class) in [
+        (1, 1..=511),
+        (511, 1..=511),
+        (512, 600..=1023),
+        (599, 600..=1023),
+        (1023, 600..=1023),
+        (1024, 1024..=65535),
+        (65535, 1024..=65535),
+    ] {
+        let mut lab = linux();
+        let given: Vec<_> = (0..200)
+            .map(|host| lab.port(&format!("10.0.0.{host}:{internal}"), SERVERS[0]))
+            .collect();
+        assert_eq!(given[0], internal, "without a clash it is kept, whatever its class");
+        assert!(given[1..].iter().all(|port| class.contains(port)), "{internal}: {given:?}");
+        // Random, and all over the class.
+        let (least, most) = (given[1..].iter().min().unwrap(), given[1..].iter().max().unwrap());
+        let spread = usize::from(most - least);
+        assert!(spread > class.len() * 9 / 10, "{internal}: {spread} of {}", class.len());
+    }
+}
+
+#[test]
+fn linux_t2b_the_port_of_another_flow_is_tried_before_the_own() {
+    // find_appropriate_src, then the own port, then a random one.
+    let mut lab = linux();
+    lab.port(FIRST, SERVERS[0]);
+    let sticky = lab.port(SECOND, SERVERS[0]);
+    // A third client takes the sticky port toward a server: then the own port is kept.
+    assert_eq!(lab.port(&format!("192.168.1.12:{sticky}"), SERVERS[1]), sticky);
+    assert_eq!(lab.port(SECOND, SERVERS[1]), 40000);
+    // Both taken: a random one, which is the sticky one from then on.
+    assert_eq!(lab.port(&format!("192.168.1.12:{sticky}"), SERVERS[2]), sticky);
+    assert_eq!(lab.port(FIRST, SERVERS[2]), 40000);
+    let third = lab.port(SECOND, SERVERS[2]);
+    assert!(third != 40000 && third != sticky);
+    assert_eq!(lab.port(SECOND, SERVERS[3]), third);
+}
+
+#[test]
+fn linux_t6_random_lets_in_the_exact_endpoint_only() {
+    let mut lab = Lab::profile("linux-masquerade-random");
+    let port = lab.port(FIRST, SERVERS[0]);
+    assert_eq!(lab.back(SERVERS[1], port), Err(DropReason::Filtered));
+    assert_eq!(lab.back(SERVERS[2], port), Err(DropReason::Filtered));
+    assert_eq!(lab.back(SERVERS[0], port), Ok(ep(FIRST)));
+}
+
+#[test]
+fn linux_queries_have_identifiers_of_one_class() {
+    let mut lab = linux();
+    let mut identifier = |host| {
+        let mut ping = echo_request(&format!("10.0.0.{host}"), "203.0.113.1", 7);
+        lab.send(&mut ping).unwrap();
+        ping.source_endpoint().unwrap().port
+    };
+    assert_eq!(identifier(0), 7);
+    let given: Vec<_> = (1..100).map(identifier).collect();
+    assert!(given.iter().any(|identifier| *identifier > 1023), "{given:?}");
 }
 
 /// A peer's packet comes before ours goes out; returns what it met, and our port toward the peer.

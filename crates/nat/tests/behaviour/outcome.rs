@@ -89,10 +89,11 @@ impl World {
     }
 }
 
-fn nat(class: NatClass, hairpin: Hairpin, external: &str) -> Nat {
+fn nat(class: NatClass, filter_scope: FilterScope, hairpin: Hairpin, external: &str) -> Nat {
     let config = NatConfig {
         mapping: class.mapping,
         filtering: class.filtering,
+        filter_scope,
         hairpin,
         ..NatConfig::default()
     };
@@ -107,12 +108,17 @@ fn classes() -> impl Iterator<Item = NatClass> {
 
 /// Two agents, each behind a chain of NATs, innermost first.
 fn world(a: &[NatClass], b: &[NatClass]) -> World {
+    scoped_world(a, b, FilterScope::Mapping)
+}
+
+fn scoped_world(a: &[NatClass], b: &[NatClass], scope: FilterScope) -> World {
     let mut nats = Vec::new();
     let mut chains = [vec![], vec![]];
     for (side, chain) in [a, b].into_iter().enumerate() {
         for (depth, class) in chain.iter().enumerate() {
             chains[side].push(nats.len());
-            nats.push(nat(*class, Hairpin::ExternalSource, &format!("100.{side}.0.{}", depth + 1)));
+            let external = format!("100.{side}.0.{}", depth + 1);
+            nats.push(nat(*class, scope, Hairpin::ExternalSource, &external));
         }
     }
     World { nats, chains, bases: [ep("192.168.0.2:5000"), ep("192.168.1.2:5000")] }
@@ -124,7 +130,7 @@ fn world_behind(a: &[NatClass], b: &[NatClass], shared: NatClass, hairpin: Hairp
     for chain in &mut world.chains {
         chain.push(world.nats.len());
     }
-    world.nats.push(nat(shared, hairpin, "198.18.0.1"));
+    world.nats.push(nat(shared, FilterScope::Mapping, hairpin, "198.18.0.1"));
     world
 }
 
@@ -189,7 +195,14 @@ fn the_rule_agrees_with_the_table_in_every_row() {
 #[test]
 fn the_engine_agrees_with_the_rule_for_every_pair() {
     for row in table() {
-        assert_eq!(world(&[row.a], &[row.b]).connects(), row.direct, "{:?} {:?}", row.a, row.b);
+        let Row { a, b, direct, depends_on_scope } = row;
+        for (scope, predicted) in [
+            (FilterScope::Mapping, direct),
+            (FilterScope::InternalEndpoint, direct || depends_on_scope),
+        ] {
+            let connects = scoped_world(&[a], &[b], scope).connects();
+            assert_eq!(connects, predicted, "{a:?} {b:?} {scope}");
+        }
     }
 }
 
