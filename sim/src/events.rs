@@ -114,7 +114,7 @@ fn set_link_down(target: LinkTarget, is_down: bool, parts: &Rc<Parts>) -> Change
             }
             LinkTarget::Host(host) => network.host_links(parts.hosts[host.0]).collect(),
             LinkTarget::Interface(host, interface) => {
-                parts.interface_links(network, host, interface)
+                network.host_links(parts.hosts[host.0]).skip(interface).take(1).collect()
             }
         };
         links.into_iter().for_each(|link| network.set_link_down(link, is_down));

@@ -84,6 +84,11 @@ impl<'a> Inquiry<'a> {
             return self.between_neighbours(Path::Lan, "both are on one LAN");
         }
         if self.shares_router() {
+            // To its firewall, what goes from one LAN to the other leaves.
+            let firewall = self.sides[0].hops.first().and_then(|hop| hop.firewall);
+            if udp(firewall)? == Udp::Blocked {
+                return Err(Oracle::open("the firewall between the LANs of both blocks UDP"));
+            }
             let reason = "one router routes between the LANs of both";
             return self.between_neighbours(Path::Direct, reason);
         }

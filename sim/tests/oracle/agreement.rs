@@ -8,14 +8,14 @@ use natbed::run::run;
 use natbed_report::{Prediction, RunRecord, Verdict};
 use natbed_runtime::run_on_fresh_thread;
 use natbed_scenario::{Source, load};
-use natbed_units::{Seed, SimDuration};
+use natbed_units::Seed;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 /// Runs for each test here; `PROPTEST_CASES` asks for others, `PROPTEST_RNG_SEED` for other ones.
-const CASES: u32 = 60;
+const CASES: u32 = 100;
 
 /// The same topologies each time: a surprise in one of them is nothing that comes and goes.
 fn config() -> ProptestConfig {
@@ -40,6 +40,14 @@ enum Place {
     OneLan { nat: String, isolate: bool },
     /// One in a home, the other with a public address.
     Public { nat: String },
+    /// On two LANs of one router.
+    TwoLans { nat: String, isolate: bool },
+    /// One behind a 1:1 NAT, the other in a home.
+    OneToOne { bob: String },
+    /// One on an IPv6-only phone behind a NAT64, the other in a home.
+    Phone { nat64: String, bob: String },
+    /// One behind a NAT with three addresses, the other in a home.
+    Pool { alice: String, bob: String },
 }
 
 /// There is a relay in all of them: without one, two symmetric NATs that filter loosely keep
@@ -52,36 +60,64 @@ struct Topology {
     start: (&'static str, u16),
 }
 
-/// A profile, or any mix of properties; only the time after which it forgets is always long enough.
-fn nat() -> impl Strategy<Value = String> {
+/// Any mix of properties; only the time after which it forgets is always long enough.
+fn mixed() -> impl Strategy<Value = String> {
     let words = |words: &'static [&'static str]| select(words);
     let properties = (
         words(&["eim", "adm", "apdm"]),
         words(&["eif", "adf", "apdf"]),
-        words(&["preserve", "preserve", "sequential", "random", "random", "overload"]),
+        words(&["mapping", "mapping", "endpoint"]),
+        words(&[
+            "preserve",
+            "preserve",
+            "sequential",
+            "sequential",
+            "random",
+            "random",
+            "strict",
+            "overload",
+        ]),
         words(&["none", "internal", "external"]),
-        words(&["drop", "drop", "drop", "drop", "drop", "reject", "reject", "accept"]),
+        prop_oneof![10 => Just("drop"), 4 => Just("reject"), 1 => Just("accept")],
+        words(ROOMS),
     );
-    let mixed = properties.prop_map(|(mapping, filtering, ports, hairpin, wan_input)| {
+    properties.prop_map(|(mapping, filtering, scope, ports, hairpin, wan_input, room)| {
+        // Strict ports go with one mapping for an endpoint alone, and without blocks.
+        let (mapping, room) = if ports == "strict" { ("eim", "") } else { (mapping, room) };
         format!(
-            "{{ mapping: {mapping}, filtering: {filtering}, ports: {ports}, hairpin: {hairpin}, \
-             wan_input: {wan_input} }}"
+            "{{ mapping: {mapping}, filtering: {filtering}, filter_scope: {scope}, \
+             ports: {ports}, hairpin: {hairpin}, wan_input: {wan_input}{room} }}"
         )
-    });
-    // For homes on IPv4, and for the time that checks take.
-    let long_enough = SimDuration::from_secs(30);
-    let profiles: Vec<_> = natbed_nat::profiles()
-        .iter()
-        .filter(|profile| {
-            profile
-                .behaviour
-                .nat()
-                .is_some_and(|nat| nat.nat64.is_none() && nat.udp_timeout >= long_enough)
-        })
-        .map(|profile| profile.name.to_owned())
-        .collect();
-    prop_oneof![3 => mixed, 1 => select(profiles)]
+    })
 }
+
+/// A profile, or any mix of properties.
+fn nat() -> impl Strategy<Value = String> {
+    // Those for the IPv4 that agents use.
+    let is_ipv4 = |profile: &&natbed_nat::Profile| {
+        profile.behaviour.nat().is_some_and(|nat| nat.nat64.is_none())
+    };
+    let profiles = natbed_nat::profiles().iter().filter(is_ipv4);
+    let profiles: Vec<_> = profiles.map(|profile| profile.name.to_owned()).collect();
+    prop_oneof![3 => mixed(), 1 => select(profiles)]
+}
+
+/// Limits that are no limit here, and some that may be.
+const ROOMS: &[&str] = &[
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    ", port_blocks: { dynamic: { size: 1024, max_blocks: 4 } }",
+    ", port_blocks: { dynamic: { size: 64, max_blocks: 1 } }",
+    ", max_ports_per_subscriber: 4096, max_flows_per_subscriber: 4096, pooling: arbitrary",
+    ", max_flows_per_subscriber: 8",
+    ", port_parity: true, port_contiguity: true",
+];
 
 fn topology() -> impl Strategy<Value = Topology> {
     let homes = (nat(), nat(), option::weighted(0.2, nat()), option::weighted(0.2, nat()))
@@ -100,9 +136,21 @@ fn topology() -> impl Strategy<Value = Topology> {
         3 => one_carrier,
         1 => one_lan,
         1 => nat().prop_map(|nat| Place::Public { nat }),
+        1 => (nat(), any::<bool>()).prop_map(|(nat, isolate)| Place::TwoLans { nat, isolate }),
+        1 => nat().prop_map(|bob| Place::OneToOne { bob }),
+        2 => (mixed(), nat()).prop_map(|(nat64, bob)| Place::Phone { nat64, bob }),
+        1 => (mixed(), nat()).prop_map(|(alice, bob)| Place::Pool { alice, bob }),
     ];
     let firewall = || {
-        let policies: &[&str] = &["{ inbound: drop }", "{ inbound: reject }", "{ outbound: drop }"];
+        let policies: &[&str] = &[
+            "{ inbound: drop }",
+            "{ inbound: reject }",
+            "{ inbound: drop, filtering: eif }",
+            "{ inbound: drop, filtering: adf }",
+            "{ outbound: drop }",
+            "{ inbound: drop, max_flow_age: 5min }",
+            "{ udp_rate: { packets_per_second: 50 } }",
+        ];
         option::weighted(0.1, select(policies))
     };
     let start = (select(&["alice", "bob"][..]), select(&[0_u16, 0, 150, 600, 1_000][..]));
@@ -152,6 +200,30 @@ impl Topology {
             Place::Public { nat } => {
                 lans += &home("alice-home", nat, "");
                 at[1] = "internet: 198.51.100.7";
+            }
+            Place::TwoLans { nat, isolate } => {
+                lans += &home("alice-home", nat, "");
+                lans += &format!(
+                    "  bob-home: {{ subnet: 192.168.2.0/24, isolate: {isolate}, \
+                     gateway: {{ of: alice-home }} }}\n"
+                );
+            }
+            Place::OneToOne { bob } => {
+                let rule = "{ one_to_one: 198.51.100.16/28 }";
+                lans += &lan("alice-home", "10.0.0.0/28", false, rule, "");
+                lans += &home("bob-home", bob, "");
+            }
+            Place::Phone { nat64, bob } => {
+                let nat64 = nat64.replacen("{ ", "{ nat64: 64:ff9b::/96, ", 1);
+                let rule = "{ clat: { nat64: 64:ff9b::/96, prefix: 2001:db8:c::/96 } }";
+                lans += &lan("carrier", "2001:db8:a::/64", true, &nat64, "");
+                lans += &lan("alice-home", "192.0.0.0/29", false, rule, ", via: carrier");
+                lans += &home("bob-home", bob, "");
+            }
+            Place::Pool { alice, bob } => {
+                let external = ", external: [198.51.100.1, 198.51.100.2, 198.51.100.3]";
+                lans += &home("alice-home", alice, external);
+                lans += &home("bob-home", bob, "");
             }
         }
         let [alice, bob] = [0, 1].map(|peer| match self.firewalls[peer] {

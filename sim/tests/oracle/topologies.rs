@@ -310,3 +310,132 @@ fn a_relay_that_is_not_public_is_left_open() {
     let oracle = oracle(&lans, hosts, SERVERS, "");
     assert_predicts(&oracle, Prediction::Open, "reach the relay is outside of the rule");
 }
+
+#[test]
+fn a_firewall_filters_as_loosely_as_it_is_told() {
+    for (filtering, prediction) in
+        [("eif", Prediction::Direct), ("adf", Prediction::Direct), ("apdf", Prediction::Relay)]
+    {
+        let firewall = format!("{{ inbound: drop, filtering: {filtering} }}");
+        assert_predicts(&home_and_public(SYMMETRIC, &firewall), prediction, "one mapping depends");
+    }
+}
+
+#[test]
+fn permissions_of_the_endpoint_let_two_that_filter_by_address_meet() {
+    let nat = |scope: &str| format!("{{ mapping: adm, filtering: adf, filter_scope: {scope} }}");
+    for (scopes, prediction) in [
+        (["mapping", "mapping"], Prediction::Relay),
+        (["endpoint", "mapping"], Prediction::Direct),
+        (["endpoint", "endpoint"], Prediction::Direct),
+    ] {
+        let oracle = homes(&nat(scopes[0]), &nat(scopes[1]), SERVERS, "");
+        assert_predicts(&oracle, prediction, "both mappings depend on the destination");
+    }
+}
+
+#[test]
+fn strict_ports_are_predicted_for_one_host_and_left_open_for_two() {
+    let strict = "{ ports: strict, hairpin: external }";
+    let one = homes(strict, HOME_NAT, SERVERS, "");
+    assert_predicts(&one, Prediction::Direct, "both mappings are endpoint-independent");
+    assert_predicts(&one_lan(strict, true, "{}", SERVERS), Prediction::Open, "the same port");
+}
+
+#[test]
+fn what_a_firewall_does_over_time_is_left_open() {
+    for (firewall, reason) in [
+        ("{ captive_portal: true }", "captive portal"),
+        ("{ udp_rate: { packets_per_second: 100 } }", "rate of UDP"),
+        ("{ max_flow_age: 10min }", "have become old"),
+        ("{ inbound: drop, udp_timeout: 5s }", "may forget flows"),
+        ("{ inbound: drop, max_flows: 8 }", "run out of flows"),
+    ] {
+        let gateway = format!("nat: {HOME_NAT}, firewall: {firewall}");
+        let oracle = gateways(&gateway, "nat: linux-masquerade", SERVERS, "");
+        assert_predicts(&oracle, Prediction::Open, reason);
+    }
+}
+
+#[test]
+fn several_outside_addresses_are_left_open_unless_a_host_has_one_of_them() {
+    let pool = |pooling: &str| {
+        let nat = format!("nat: {{ pooling: {pooling} }}");
+        let gateway = format!("{nat}, external: [198.51.100.1, 198.51.100.2]");
+        gateways(&gateway, "nat: linux-masquerade", SERVERS, "")
+    };
+    assert_predicts(&pool("paired"), Prediction::Direct, "both mappings");
+    assert_predicts(&pool("arbitrary"), Prediction::Open, "different addresses");
+}
+
+#[test]
+fn a_translation_by_rule_is_as_good_as_none() {
+    let office =
+        "office: { subnet: 10.0.0.0/28, gateway: { nat: { one_to_one: 198.51.100.16/28 } } }";
+    for (nat, prediction) in [(HOME_NAT, Prediction::Direct), (SYMMETRIC, Prediction::Direct)] {
+        let lans = format!("{office}, {}", lan("bob-home", &format!("nat: {nat}")));
+        let hosts = format!("alice: {{ lan: office }}, bob: {{ lan: bob-home }}, {TURN}");
+        assert_predicts(&oracle(&lans, &hosts, SERVERS, ""), prediction, "mapping");
+    }
+    // Without STUN, a host behind it does not know its public address either.
+    let lans = format!("{office}, {}", lan("bob-home", &format!("nat: {HOME_NAT}")));
+    let hosts = format!("alice: {{ lan: office }}, bob: {{ lan: bob-home }}, {TURN}");
+    let unknown = oracle(&lans, &hosts, "stack: webrtc-ice", "");
+    assert_predicts(&unknown, Prediction::None, "without STUN");
+}
+
+#[test]
+fn a_phone_on_ipv6_is_what_its_carriers_nat64_is() {
+    let phone = |nat64: &str, bob: &str| {
+        let lans = format!(
+            "carrier: {{ subnet: \"2001:db8:a::/64\", gateway: {{ nat: {{ nat64: \"64:ff9b::/96\", \
+             {nat64} }} }} }}, phone: {{ subnet: 192.0.0.0/29, gateway: {{ nat: {{ clat: {{ nat64: \
+             \"64:ff9b::/96\", prefix: \"2001:db8:c::/96\" }} }}, via: carrier }} }}, {}",
+            lan("bob-home", &format!("nat: {bob}")),
+        );
+        let hosts = format!("alice: {{ lan: phone }}, bob: {{ lan: bob-home }}, {TURN}");
+        oracle(&lans, &hosts, SERVERS, "")
+    };
+    let eim = "mapping: eim, filtering: eif";
+    assert_predicts(&phone(eim, SYMMETRIC), Prediction::Direct, "one mapping depends");
+    let symmetric = "mapping: apdm, filtering: apdf";
+    assert_predicts(&phone(symmetric, SYMMETRIC), Prediction::Relay, "both mappings depend");
+}
+
+#[test]
+fn two_lans_of_one_router_are_direct_without_its_nat() {
+    let lans = |isolate: bool, gateway: &str| {
+        format!(
+            "home: {{ subnet: 192.168.1.0/24, gateway: {{ nat: {SYMMETRIC}{gateway} }} }}, \
+             guests: {{ subnet: 192.168.2.0/24, isolate: {isolate}, gateway: {{ of: home }} }}"
+        )
+    };
+    let hosts = "alice: { lan: home }, bob: { lan: guests }";
+    for isolate in [true, false] {
+        let oracle = oracle(&lans(isolate, ""), hosts, "stack: webrtc-ice", "");
+        assert_predicts(&oracle, Prediction::Direct, "one router routes between the LANs");
+    }
+    let blocks = ", firewall: { outbound: { drop: [udp] } }";
+    let blocked = oracle(&lans(false, blocks), hosts, "stack: webrtc-ice", "");
+    assert_predicts(&blocked, Prediction::Open, "blocks UDP");
+}
+
+#[test]
+fn several_interfaces_and_narrow_links_are_left_open() {
+    let lans = format!(
+        "{}, {}",
+        lan("wifi", "nat: linux-masquerade"),
+        lan("wire", "nat: linux-masquerade")
+    );
+    let hosts = format!(
+        "alice: {{ interfaces: [{{ lan: wifi }}, {{ lan: wire }}] }}, bob: {{ internet: 198.51.100.2 }}, {TURN}"
+    );
+    assert_predicts(&oracle(&lans, &hosts, SERVERS, ""), Prediction::Open, "several interfaces");
+    let narrow = gateways(
+        "nat: linux-masquerade, uplink: { mtu: 300B }",
+        "nat: linux-masquerade",
+        SERVERS,
+        "",
+    );
+    assert_predicts(&narrow, Prediction::Open, "too narrow");
+}
