@@ -4,7 +4,7 @@ use super::ProfileStatus::{Derived, Read, Unverified};
 use super::{AFTER_THE_ANSWER, Behaviour, Profile, note, secs, unverified};
 use crate::{
     Action, Filtering, FirewallConfig, Hairpin, Mapping, NatConfig, Policy, PortAllocation,
-    UnsolicitedTcp,
+    Protocol, Rule, UnsolicitedTcp,
 };
 
 /// Lets flows out, and in only what belongs to them.
@@ -90,7 +90,7 @@ fn cpe() -> Profile {
         name: "ipv6-cpe-rfc6092-default",
         summary: "An IPv6 home router as RFC 6092 wants it: anybody may send to an endpoint that \
                   has sent.",
-        source: "RFC 6092 REC-14, REC-16, REC-17, REC-33, REC-34, REC-35",
+        source: "RFC 6092 REC-14, REC-16, REC-17, REC-24, REC-33, REC-34, REC-35",
         status: Read,
         stated: &[
             "outbound",
@@ -118,8 +118,10 @@ fn cpe() -> Profile {
                 "The default of REC-14, whose floor is 120 s.",
             ),
             note(Read, &["refresh_inbound"], "A MAY of REC-16."),
+            note(Read, &["inbound"], "Key exchange for IPsec gets in, UDP port 500 (REC-24)."),
         ],
         behaviour: Behaviour::Firewall(FirewallConfig {
+            inbound: Policy { rules: vec![key_exchange()], default: Action::Drop },
             udp_timeout: secs(300),
             udp_stream_timeout: secs(300),
             tcp_timeout: secs(7440),
@@ -130,6 +132,16 @@ fn cpe() -> Profile {
             unsolicited_tcp: UnsolicitedTcp::Delay,
             ..stateful(Filtering::EndpointIndependent)
         }),
+    }
+}
+
+/// Lets UDP to port 500 pass: the Internet Key Exchange.
+fn key_exchange() -> Rule {
+    Rule {
+        action: Action::Allow,
+        protocol: Some(Protocol::Udp),
+        ports: Some(500..=500),
+        remote: None,
     }
 }
 

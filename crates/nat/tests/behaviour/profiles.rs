@@ -375,7 +375,10 @@ fn firewalls_let_everything_out_and_nothing_in() {
     for profile in profiles() {
         if let Behaviour::Firewall(firewall) = &profile.behaviour {
             assert_eq!(firewall.outbound, Policy::all(Action::Allow), "{}", profile.name);
-            assert_eq!(firewall.inbound, Policy::all(Action::Drop), "{}", profile.name);
+            assert_eq!(firewall.inbound.default, Action::Drop, "{}", profile.name);
+            // RFC 6092 REC-24: key exchange, UDP port 500.
+            let exceptions = usize::from(profile.name == "ipv6-cpe-rfc6092-default");
+            assert_eq!(firewall.inbound.rules.len(), exceptions, "{}", profile.name);
             assert!(firewall.refresh_inbound, "{}", profile.name);
             let delays = firewall.unsolicited_tcp == UnsolicitedTcp::Delay;
             assert_eq!(delays, profile.name == "ipv6-cpe-rfc6092-default", "RFC 6092 REC-34");
