@@ -65,7 +65,7 @@ pub struct Requirement {
     pub number: &'static str,
     /// How strongly it is asked for.
     pub level: Level,
-    /// What it asks, in one sentence.
+    /// What a box does that meets it, in one sentence.
     pub says: &'static str,
     /// How it is checked.
     pub check: Check,

@@ -33,7 +33,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         4787,
         "3",
         MustNot,
-        "Two internal endpoints share an external endpoint (port overloading).",
+        "Two internal endpoints never share an external endpoint (no port overloading).",
         |lab| common::never_overloads(lab, Protocol::Udp),
     ),
     Requirement::seen(
@@ -54,7 +54,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         4787,
         "5",
         MustNot,
-        "A UDP mapping ends after less than 2 minutes without a packet.",
+        "A UDP mapping lives for 2 minutes or more without a packet.",
         |lab| common::udp_lives(lab, secs(120)),
     ),
     Requirement::seen(
@@ -137,14 +137,14 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         "Mapping and filtering behave the same at any time and under any conditions.",
         is_deterministic,
     ),
-    Requirement::seen(4787, "12", MustNot, "An ICMP message ends a mapping.", |lab| {
+    Requirement::seen(4787, "12", MustNot, "No ICMP message ends a mapping.", |lab| {
         common::survives_errors(lab, two_way, Trial::answer)
     }),
     Requirement::seen(
         4787,
         "12a",
         ShouldNot,
-        "ICMP messages are filtered by their source address.",
+        "ICMP messages get in whatever their source address is.",
         takes_errors_from_anybody,
     ),
     Requirement::seen(

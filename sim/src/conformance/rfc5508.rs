@@ -38,7 +38,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         5508,
         "2",
         MustNot,
-        "The session of a query ends after less than 60 seconds.",
+        "The session of a query lives for 60 seconds or more.",
         |lab| {
             let query = |trial: &mut Trial| open(trial, Protocol::Icmp);
             common::lives(lab, secs(60), "a query", query, Trial::answer)
@@ -76,7 +76,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         5508,
         "3c",
         ShouldNot,
-        "The transport checksum of the packet that an ICMP error is about is checked.",
+        "The transport checksum of the packet that an ICMP error is about is not checked.",
         NO_CHECKSUMS,
     ),
     Requirement::unseen(
@@ -185,7 +185,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         5508,
         "6",
         MustNot,
-        "An error about a query renews or ends the session of the query.",
+        "An error about a query neither renews nor ends its session.",
         errors_leave_queries_alone,
     ),
     Requirement::seen(
@@ -253,7 +253,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         5508,
         "10c",
         ShouldNot,
-        "Source Quench and Information messages are supported.",
+        "Source Quench and Information messages are not supported.",
         NOT_MODELLED,
     ),
     Requirement::unseen(

@@ -79,14 +79,14 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         7857,
         "7",
         ShouldNot,
-        "A packet from outside that is dropped renews a mapping.",
+        "A packet from outside that is dropped renews no mapping.",
         dropped_packets_renew_nothing,
     ),
     Requirement::seen(
         7857,
         "7.1",
         ShouldNot,
-        "An ICMP error or reset from inside, sent about a packet from outside, renews a mapping.",
+        "An ICMP error or reset from inside, sent about a packet from outside, renews no mapping.",
         refusals_renew_nothing,
     ),
     Requirement::unseen(

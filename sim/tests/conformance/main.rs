@@ -2,6 +2,7 @@
 //! requirement, with a box that meets it and a broken one that is caught.
 
 mod boxes;
+mod command;
 mod faults;
 mod rfc4787;
 mod rfc5382;
