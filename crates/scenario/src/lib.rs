@@ -26,6 +26,9 @@
 //! 3. that tree to the keys of LANs, hosts and sessions as written,
 //! 4. these to a [`Scenario`], names resolved and addresses given out.
 //!
+//! A user's own profiles stand in the scenario itself, or in a file of their own, which
+//! [`load_profiles`] reads and [`load_with`] gives to scenarios.
+//!
 //! `LANGUAGE.md` beside this crate lists every key with its type, default and limit.
 #![forbid(unsafe_code)]
 
