@@ -20,6 +20,7 @@ pub mod exit;
 pub mod filter;
 pub mod oracle;
 pub mod probe;
+mod properties;
 pub mod record;
 pub mod run;
 pub mod select;

@@ -15,3 +15,4 @@ mod machine_forms;
 mod nat;
 mod support;
 mod trace_hashes;
+mod worlds;

@@ -5,7 +5,6 @@ mod list;
 mod meaning;
 mod named;
 mod probe;
-mod properties;
 mod show;
 
 use std::io::Write;

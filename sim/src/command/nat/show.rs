@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::meaning::{Meaning, meaning};
 use super::named::Named;
-use super::properties::properties;
 use crate::cli::PlainFormat;
+use crate::properties::properties;
 
 /// Renders boxes in full.
 pub(super) fn render(boxes: &[Named<'_>], format: PlainFormat) -> String {

@@ -1,17 +1,16 @@
 //! From what a run observed to the records that are reported.
 
+mod nat;
+
 use std::collections::BTreeMap;
 
-use natbed_nat::TranslatorConfig;
 use natbed_peer::{Candidate, RestartReport, SelectedPair, SessionReport};
 use natbed_report::{
     CandidateRecord, EchoRecord, EchoSamples, LoadRecord, LostRecord, NoticedRecord, PacketCounts,
     PairRecord, Path, PayloadCounts, ProfileRecord, RecoveredRecord, RestartRecord, RunRecord,
     StateRecord, TimelineRecord, Verdict,
 };
-use natbed_scenario::{
-    Case, Expect, ExpectedPath, Gateway, NatChoice, ProfileRef, Scenario, Session,
-};
+use natbed_scenario::{Case, Expect, ExpectedPath, ProfileRef, Scenario, Session};
 use natbed_units::SimTime;
 use serde_json::{Value, json};
 
@@ -149,7 +148,7 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         virtual_ns: 0,
         tasks_left: 0,
         packets: PacketCounts::default(),
-        nat: nats(&id.case.scenario),
+        nat: nat::nats(&id.case.scenario),
         profiles: id.case.scenario.profiles().into_iter().map(profile).collect(),
         repeat: id.repeat.to_owned(),
     }
@@ -269,40 +268,4 @@ fn expectation(expect: &Expect) -> Value {
     put("noticed_within", expect.noticed_within.map(|limit| json!(limit.to_string())));
     put("recover_within", expect.recover_within.map(|limit| json!(limit.to_string())));
     Value::Object(object)
-}
-
-/// What each gateway's NAT was expanded to, by the name of its LAN.
-fn nats(scenario: &Scenario) -> BTreeMap<String, String> {
-    let of_lan = |lan: &natbed_scenario::Lan| {
-        let Gateway { nat, .. } = lan.gateway.as_ref()?;
-        Some((lan.name.clone(), nat.as_ref().map_or("none".to_owned(), describe)))
-    };
-    scenario.lans.iter().filter_map(of_lan).collect()
-}
-
-fn describe(nat: &NatChoice) -> String {
-    let mut text =
-        nat.profile.as_ref().map(|profile| format!("{}: ", profile.name)).unwrap_or_default();
-    let config = match &nat.config {
-        TranslatorConfig::Nat(config) => config,
-        TranslatorConfig::Stateless(rule) => {
-            text.push_str(&format!("by rule, {rule:?}"));
-            return text;
-        }
-    };
-    text.push_str(&format!(
-        "mapping {}, filtering {}, ports {}, hairpin {}, wan_input {}, udp_timeout {}, \
-         udp_stream_timeout {} after {}, refresh_outbound {}, refresh_inbound {}",
-        config.mapping,
-        config.filtering,
-        config.ports,
-        config.hairpin,
-        config.wan_input,
-        config.udp_timeout,
-        config.udp_stream_timeout,
-        config.udp_stream_after,
-        config.refresh_outbound,
-        config.refresh_inbound,
-    ));
-    text
 }

@@ -5,7 +5,7 @@ use natbed_nat::{
 };
 
 /// Returns all properties in the order in which the configuration has them.
-pub(super) fn properties(behaviour: &Behaviour) -> Vec<(&'static str, String)> {
+pub(crate) fn properties(behaviour: &Behaviour) -> Vec<(&'static str, String)> {
     match behaviour {
         Behaviour::Nat(config) => of_nat(config),
         Behaviour::Firewall(config) => of_firewall(config),
