@@ -268,6 +268,7 @@ fn after_help() -> String {
         ("natbed run scenarios", "everything in a directory"),
         ("natbed run call.yaml --seed 1..100", "a hundred seeds"),
         ("natbed run call.yaml --pcap captures", "with packet captures for Wireshark"),
+        ("natbed nat show fritzbox", "what a box is like, and what follows for calls"),
     ] {
         text.push_str(&format!("  {command:<38} {meaning}\n"));
     }

@@ -31,6 +31,7 @@ const WELL_KNOWN: [u16; 2] = [53, 5353];
 
 const OUTLIVES: &str = "it outlives a day without a packet";
 const NEVER: &str = "no answer came that another socket had asked for";
+const CUT: &str = "flows are cut at an age before they could end by being idle";
 const NO_RENEWAL: &str = "no packet renews the timer, so that no flow lives longer than its first";
 const SAME: &str = "flows seen one way and flows seen both ways end after the same time";
 
@@ -39,14 +40,17 @@ pub(super) fn behaviour(
     subject: &Subject<'_>,
     findings: &mut Findings,
 ) -> Result<(), TopologyError> {
-    let one_way = lifetime(|idle| is_alive(subject, idle, speak))?;
+    let one_way = lifetime(subject, speak)?;
     let first_answer = |lab: &mut Lab| converse(lab, SimDuration::ZERO, MILLISECOND);
-    let answered = lifetime(|idle| is_alive(subject, idle, first_answer))?;
+    let answered = lifetime(subject, first_answer)?;
     findings.udp_timeout = one_way;
+    findings.udp_well_known_timeout = match one_way {
+        Seen::Value(one_way) => to_well_known_port(subject, one_way)?,
+        Seen::NotVisible(reason) => Seen::NotVisible(reason),
+    };
     let (one_way, answered) = match (one_way, answered) {
         (Seen::Value(one_way), Seen::Value(answered)) => (one_way, answered),
         (Seen::NotVisible(reason), _) | (_, Seen::NotVisible(reason)) => {
-            findings.udp_well_known_timeout = Seen::NotVisible(reason);
             findings.refresh_outbound = Seen::NotVisible(reason);
             findings.refresh_inbound = Seen::NotVisible(reason);
             findings.udp_stream_timeout = Seen::NotVisible(reason);
@@ -54,7 +58,6 @@ pub(super) fn behaviour(
             return Ok(());
         }
     };
-    findings.udp_well_known_timeout = to_well_known_port(subject, one_way)?;
     let outbound = is_renewed(subject, answered, |lab, _| {
         speak(lab);
     })?;
@@ -92,13 +95,13 @@ fn stream(
     let pace = (one_way / 2).max(MILLISECOND);
     let is_stream = |age| -> Result<bool, TopologyError> {
         let is_alive = |idle| is_alive(subject, idle, |lab| converse(lab, age, pace));
-        Ok(is_alive(one_way)? || !is_alive(one_way.saturating_sub(MILLISECOND))?)
+        Ok(is_alive(one_way)? || !is_alive(one_way - MILLISECOND)?)
     };
     let mut young = SimDuration::ZERO;
     for _ in 0..STREAM_PACKETS {
         let old = young + pace;
         if is_stream(old)? {
-            let stream = lifetime(|idle| is_alive(subject, idle, |lab| converse(lab, old, pace)))?;
+            let stream = lifetime(subject, |lab| converse(lab, old, pace))?;
             let after = oldest_that_is_no_stream(young, old, is_stream)?;
             return Ok((stream, Seen::Value(after)));
         }
@@ -117,16 +120,19 @@ fn to_well_known_port(
 ) -> Result<Seen<Option<SimDuration>>, TopologyError> {
     let subject = Subject { server_ports: WELL_KNOWN, ..*subject };
     let is_alive = |idle| is_alive(&subject, idle, speak);
-    if !is_alive(one_way)? && is_alive(one_way.saturating_sub(MILLISECOND))? {
+    if !is_alive(one_way)? && is_alive(one_way - MILLISECOND)? {
         return Ok(Seen::Value(None));
     }
-    Ok(lifetime(is_alive)?.map(Some))
+    Ok(lifetime(&subject, speak)?.map(Some))
 }
 
-/// Searches for the shortest idle time after which state is gone, to the millisecond.
+/// Searches for the shortest idle time after which the state that `begin` makes is gone, to the
+/// millisecond.
 fn lifetime(
-    mut is_alive_after: impl FnMut(SimDuration) -> Result<bool, TopologyError>,
+    subject: &Subject<'_>,
+    begin: impl Fn(&mut Lab) -> Option<Endpoint>,
 ) -> Result<Seen<SimDuration>, TopologyError> {
+    let is_alive_after = |idle| is_alive(subject, idle, &begin);
     if !is_alive_after(SimDuration::ZERO)? {
         return Ok(Seen::NotVisible(NEVER));
     }
@@ -146,7 +152,14 @@ fn lifetime(
             gone = middle;
         }
     }
-    Ok(Seen::Value(gone))
+    // State that has ended is made anew by the next packet. A flow that was cut stays cut, while the
+    // same socket gets through to others.
+    let mut lab = Lab::switch_on(subject)?;
+    begin(&mut lab);
+    lab.wait(gone);
+    let is_cut = lab.mapped(TESTED, ServerEnd::FIRST).is_none()
+        && lab.mapped(TESTED, ServerEnd::OTHER_ADDRESS).is_some();
+    Ok(if is_cut { Seen::NotVisible(CUT) } else { Seen::Value(gone) })
 }
 
 /// Searches for the oldest age at which a flow is no stream yet, to the nanosecond, between `young`

@@ -90,6 +90,7 @@ fn lifetimes(
         unseen.extend(LIFETIMES);
         if one_way <= DAY {
             unseen.remove("udp_timeout");
+            unseen.remove("udp_well_known_timeout");
         }
     } else if never_renewed {
         unseen.extend(["udp_stream_timeout", "udp_stream_after"]);

@@ -1,8 +1,8 @@
 //! Boxes drawn at random: the probe sees what they are, or says that nobody can.
 
 use natbed_nat::{
-    Behaviour, FilterScope, Filtering, Hairpin, Mapping, NatConfig, Pooling, PortAllocation,
-    PortClasses, WanInput,
+    Action, Behaviour, FilterScope, Filtering, FirewallConfig, Hairpin, Mapping, NatConfig, Policy,
+    Pooling, PortAllocation, PortClasses, WanInput,
 };
 use natbed_units::SimDuration;
 use proptest::prelude::*;
@@ -60,8 +60,34 @@ fn boxes() -> impl Strategy<Value = NatConfig> {
     })
 }
 
+fn walls() -> impl Strategy<Value = FirewallConfig> {
+    let policies = (select(Action::ALL), select(Action::ALL), select(Filtering::ALL));
+    let timers = (1_000_u64..600_000, 1_000_u64..600_000, 0_u64..30_000_000_000);
+    let timers = (timers, prop::option::of(1_000_u64..600_000), any::<bool>());
+    (policies, timers).prop_map(|(policies, timers)| {
+        let (inbound, outbound, filtering) = policies;
+        let ((udp, stream, after), well_known, refresh_inbound) = timers;
+        FirewallConfig {
+            inbound: Policy::all(inbound),
+            outbound: Policy::all(outbound),
+            filtering,
+            udp_timeout: SimDuration::from_millis(udp),
+            udp_stream_timeout: SimDuration::from_millis(stream),
+            udp_stream_after: SimDuration::from_nanos(after),
+            udp_well_known_timeout: well_known.map(SimDuration::from_millis),
+            refresh_inbound,
+            ..FirewallConfig::default()
+        }
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_probe_agrees_with_any_firewall(config in walls()) {
+        agrees(&Behaviour::Firewall(config));
+    }
 
     #[test]
     fn the_probe_agrees_with_any_nat(config in boxes()) {
