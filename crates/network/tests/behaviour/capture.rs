@@ -1,11 +1,12 @@
 //! Captures: one interface for each link end, with comments of NATs and of losses.
 
 use natbed_network::observe::Capture;
-use natbed_network::{Attachment, HostId, LinkId};
-use natbed_packet::DropReason;
+use natbed_network::{Attachment, HostId, InterfaceConfig, LinkConfig, LinkId, PipeConfig};
+use natbed_packet::{DropReason, Packet};
+use natbed_units::ByteCount;
 
 use crate::pcapng::File;
-use crate::world::{World, at, delays, ep, gateway, host, linked, ms, udp};
+use crate::world::{World, at, delays, ep, gateway, host, ip, linked, ms, sized, udp};
 
 type Recorder = Option<Capture<Vec<u8>>>;
 
@@ -192,4 +193,52 @@ fn the_same_run_gives_the_same_bytes() {
         bytes(world)
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_host_that_roams_goes_on_in_the_capture_on_its_new_link() {
+    let Home { mut world, alice, .. } = home();
+    let to = InterfaceConfig {
+        address: ip("198.51.100.50"),
+        attachment: Attachment::Internet,
+        link: LinkConfig::IDEAL,
+    };
+    world.network.move_host(alice, 0, to).unwrap();
+    world.datagram(alice, 5000, "203.0.113.10:3478");
+    world.only_arrival();
+    let file = File::read(&bytes(world));
+    let names: Vec<&str> = file.interfaces[8..].iter().map(|end| end.name.as_str()).collect();
+    assert_eq!(names, ["alice", "internet/alice"]);
+    let datagram = "198.51.100.50:5000 to 203.0.113.10:3478";
+    assert_eq!(file.lines()[0], format!("0ns alice > {datagram}"));
+}
+
+#[test]
+fn the_end_of_a_mapping_stands_beside_the_next_translation() {
+    let Home { mut world, alice, .. } = home();
+    world.datagram(alice, 5000, "203.0.113.10:3478");
+    world.exhaust();
+    world.datagram(alice, 5001, "203.0.113.10:3478");
+    world.settle();
+    let comments = "[nat home: 192.168.1.2:5001 -> 198.51.100.1:5001 (new mapping); \
+                    mapping 192.168.1.2:5000 -> 198.51.100.1:5000 ended at ";
+    let lines = lines(world);
+    assert!(lines.iter().any(|line| line.contains(comments)), "{lines:#?}");
+}
+
+#[test]
+fn fragments_are_captured_as_fragments() {
+    let mut world = World::observed(None);
+    let lan = world.lan("lan", "10.0.0.0/24");
+    let mtu = Some(ByteCount::new(600));
+    let narrow = LinkConfig::symmetric(PipeConfig { mtu, ..PipeConfig::IDEAL });
+    let alice = world.add_host(linked(host("alice", Attachment::Lan(lan), "10.0.0.1"), narrow));
+    world.lan_host("bob", lan, "10.0.0.2");
+    record(&mut world);
+    let whole = Packet { dont_fragment: false, ..sized("10.0.0.1:1", "10.0.0.2:2", 1000) };
+    world.send(alice, whole);
+    world.only_arrival();
+    let lines = lines(world);
+    assert_eq!(lines.len(), 8, "two fragments at four link ends");
+    assert!(lines.iter().all(|line| line.ends_with("10.0.0.1 to 10.0.0.2 fragment")), "{lines:#?}");
 }

@@ -451,3 +451,31 @@ fn a_whole_packet_is_what_was_sent() {
     let Body::Udp(udp) = arrived.body else { panic!("not UDP: {arrived:?}") };
     assert_eq!(udp.payload, payload);
 }
+
+/// RFC 6146 section 4: FRAGMENT_MIN, at least 2 s.
+#[test]
+fn req_6146_4_a_nat64_waits_two_seconds_for_the_other_fragments() {
+    let mut world = World::with_internet();
+    let lan = world.lan("mobile", "2001:db8:64::/64");
+    let nat64 = NatConfig { nat64: Some("64:ff9b::/96".parse().unwrap()), ..keeps_ports() };
+    let router = world.add_gateway(GatewayConfig {
+        translator: Some(nat64.into()),
+        ..gateway("nat64", lan, "2001:db8:64::1", Attachment::Internet, "198.51.100.64")
+    });
+    let phone = world.lan_host("phone", lan, "2001:db8:64::9");
+    world.public_host("server", "203.0.113.10");
+    let whole = ipv6("[2001:db8:64::9]:5000", "[64:ff9b::cb00:710a]:3478", 2000, false);
+    let pieces = whole.fragments(ByteCount::new(1280), 7).unwrap();
+    world.send(phone, pieces[0].clone());
+    world.run_until(at(ms(1_999)));
+    assert_eq!(world.losses(), []);
+    world.run_until(at(secs(2)));
+    let lost = (DropReason::FragmentTimeout, Place::RouterInside(router));
+    assert_eq!(world.losses(), [lost]);
+    // A whole one is translated, and its 2028 bytes fit the way.
+    for piece in pieces {
+        world.send(phone, piece);
+    }
+    let arrived = world.only_arrival().delivery.packet;
+    assert_eq!(arrived.wire_len(), ByteCount::new(2028));
+}
