@@ -69,8 +69,8 @@ pub enum PortClasses {
 /// How the external address of an internal host is chosen from several (RFC 4787 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pooling {
-    /// All of a host's mappings have the same address; when that one is exhausted, new sessions
-    /// are refused (RFC 7857 section 4).
+    /// All of a host's mappings have the same address, and an IPv6 /64 counts as one host; when that
+    /// address is exhausted, new sessions are refused (RFC 7857 section 4).
     Paired,
     /// Each new mapping has a random one.
     Arbitrary,

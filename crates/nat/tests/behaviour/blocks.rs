@@ -279,6 +279,11 @@ fn inside_a_block_ports_are_chosen_as_the_allocation_says() {
     assert_eq!(lab.port("10.0.0.10:5000", SERVER), 5000);
     assert_eq!(lab.port("10.0.0.10:5000", "203.0.113.2:9"), 5000);
     assert!((5024..=5423).contains(&lab.port("10.0.0.11:5000", SERVER)));
+    let ports = PortAllocation::PreserveWithOverload;
+    let mut lab = Lab::new(NatConfig { ports, ..dynamic(1, 1) });
+    let only = lab.port("10.0.0.1:1", SERVER);
+    assert_eq!(lab.port("10.0.0.1:2", "203.0.113.2:9"), only);
+    assert_eq!(lab.out("10.0.0.1:3", SERVER), Err(DropReason::SubscriberLimit));
 }
 
 #[test]

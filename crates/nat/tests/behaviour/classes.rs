@@ -114,6 +114,22 @@ fn another_seed_gives_other_random_ports_and_the_same_seed_the_same() {
 }
 
 #[test]
+fn a_seed_stands_for_the_same_ports_in_every_version() {
+    // Whatever is added, a NAT with one address draws its ports and nothing else.
+    let ports = |ports| {
+        let mut lab = Lab::new(NatConfig { ports, ..NatConfig::default() });
+        [CLIENT, OTHER].map(|from| lab.port(from, "203.0.113.1:3478"))
+    };
+    let drawn = [
+        ports(PortAllocation::Random),
+        ports(PortAllocation::Sequential),
+        ports(PortAllocation::Preserve),
+        ports(PortAllocation::PreserveWithOverload),
+    ];
+    assert_eq!(drawn, [[9219, 49780], [33396, 33397], [5000, 9219], [5000, 9349]]);
+}
+
+#[test]
 fn preserving_dependent_mappings_keep_the_port_for_the_first_only() {
     let mapping = Mapping::AddressAndPortDependent;
     let ports = PortAllocation::Preserve;

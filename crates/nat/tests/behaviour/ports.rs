@@ -78,8 +78,8 @@ fn contiguity_is_for_the_same_host_and_protocol_and_for_odd_ports() {
     let config = NatConfig { port_contiguity: true, ..NatConfig::default() };
     let mut lab = Lab::new(config.clone());
     let even = lab.port(HOST, SERVER);
-    assert_ne!(lab.port("192.168.1.11:5001", SERVER), even + 1, "another host");
     assert_ne!(lab.port("192.168.1.10:4999", SERVER), even + 1, "the port before");
+    assert_ne!(lab.port("192.168.1.9:5001", SERVER), even + 1, "another host");
     let mut segment = tcp(ep("192.168.1.10:5001"), ep(SERVER));
     lab.send(&mut segment).unwrap();
     assert_ne!(segment.source_endpoint().unwrap().port, even + 1, "another protocol");
@@ -253,6 +253,16 @@ fn a_port_below_1024_is_kept_as_the_classes_say() {
         let mut lab = Lab::new(NatConfig { ports, port_classes, ..NatConfig::default() });
         let port = lab.port(&format!("192.168.1.10:{internal}"), SERVER);
         assert_eq!(port == internal, kept, "{ports}, {port_classes}: {internal} -> {port}");
+    }
+    // Identifiers are of no class.
+    for ports in [PortAllocation::Preserve, PortAllocation::PreserveWithOverload] {
+        let port_classes = PortClasses::Unprivileged;
+        let mut lab = Lab::new(NatConfig { ports, port_classes, ..NatConfig::default() });
+        for identifier in [0, 7] {
+            let mut ping = echo_request("192.168.1.10", "203.0.113.1", identifier);
+            lab.send(&mut ping).unwrap();
+            assert_eq!(ping.source_endpoint().unwrap().port, identifier, "{ports}");
+        }
     }
     // No port at all becomes one.
     let config = NatConfig { ports: PortAllocation::Preserve, ..NatConfig::default() };
