@@ -28,7 +28,7 @@ pub struct Consequence {
     pub was_observed: bool,
     /// When the first payload that no longer arrived was due, and which peer sent it.
     pub lost: Option<(SimTime, usize)>,
-    /// When an agent first was disconnected or failed, whose, and which of both.
+    /// When an agent that had a connection first was disconnected or failed, whose, and which.
     pub noticed: Option<(SimTime, usize, IceState)>,
     /// When payload arrived again, which peer sent it, and the way it took.
     pub recovered: Option<(SimTime, usize, Option<Path>)>,
@@ -63,21 +63,29 @@ pub fn timeline(
             (None, _) => at..next,
         };
         let first_notice = |peer: usize| {
-            let bad = |state| matches!(state, IceState::Disconnected | IceState::Failed);
-            let mut changes = report.peers[peer].states.iter();
-            changes.find(|change| noticing.contains(&change.at) && bad(change.state))
+            let states = &report.peers[peer].states;
+            let before = states.iter().rfind(|change| change.at < at).map(|change| change.state);
+            // What had no connection has nothing to notice, unless payload says otherwise.
+            if lost.is_none() && !before.is_some_and(is_connected) {
+                return None;
+            }
+            let mut changes = states.iter().filter(|change| noticing.contains(&change.at));
+            changes.find(|change| is_lost(change.state)).map(|c| (c.at, peer, c.state))
         };
-        let notices = [0, 1].map(|peer| Some((first_notice(peer)?.at, peer)));
-        let noticed = notices
-            .into_iter()
-            .flatten()
-            .min()
-            .and_then(|(at, peer)| Some((at, peer, first_notice(peer)?.state)));
+        let noticed = [0, 1].into_iter().filter_map(first_notice).min();
         let was_observed = directions.iter().any(|direction| direction.was_used(at, next));
         let event = describe(scenario, &event.action);
         consequences.push(Consequence { at, event, was_observed, lost, noticed, recovered });
     }
     consequences
+}
+
+const fn is_connected(state: IceState) -> bool {
+    matches!(state, IceState::Connected | IceState::Completed)
+}
+
+const fn is_lost(state: IceState) -> bool {
+    matches!(state, IceState::Disconnected | IceState::Failed)
 }
 
 /// The earlier of what happened to both directions, and which peer sends in it.
