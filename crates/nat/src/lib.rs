@@ -8,7 +8,10 @@
 //! - [`Nat`], [`Outbound`], [`Translation`]: the NAT and what it says it did
 //! - [`NatConfig`] and its properties [`Mapping`], [`Filtering`], [`PortAllocation`], [`Hairpin`],
 //!   [`WanInput`], [`Forward`]; each property reads and prints the word scenario files use
+//! - [`Stateless`], [`StatelessConfig`]: 1:1 NAT, NPTv6 and CLAT, which keep no state
+//! - [`Translator`], [`TranslatorConfig`]: one or the other
 //! - [`Firewall`], [`FirewallConfig`], [`Policy`], [`Rule`], [`Action`]
+//! - [`Answer`], [`MappingEnded`]: what a box sends and tells some time after a packet
 //! - [`profile`], [`profiles`]: configurations by name, each with its source
 //! - [`direct_possible`], [`NatClass`]: which pairs of NATs can be crossed directly, in closed form
 //!
