@@ -118,7 +118,12 @@ fn cpe() -> Profile {
                 "The default of REC-14, whose floor is 120 s.",
             ),
             note(Read, &["refresh_inbound"], "A MAY of REC-16."),
-            note(Read, &["inbound"], "Key exchange for IPsec gets in, UDP port 500 (REC-24)."),
+            note(
+                Read,
+                &["inbound"],
+                "Key exchange for IPsec gets in, UDP port 500 (REC-24). What REC-21, REC-22 and \
+                 REC-26 let in besides, AH, ESP and HIP, is not simulated.",
+            ),
         ],
         behaviour: Behaviour::Firewall(FirewallConfig {
             inbound: Policy { rules: vec![key_exchange()], default: Action::Drop },

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::ProfileStatus::Read;
-use super::{Behaviour, Profile, note, remark, secs, unverified};
+use super::{Behaviour, Note, Profile, note, remark, secs, unverified};
 use crate::{
     Exhausted, Filtering, Fragments, Hairpin, Mapping, NatConfig, Pooling, PortAllocation,
     PortBlocks, PortClasses, UnsolicitedTcp,
@@ -82,6 +82,7 @@ const CARRIER: &[&str] = &[
     "exhausted",
     "port_hold",
     "port_blocks",
+    "max_flows_per_subscriber",
     "max_ports_per_subscriber",
 ];
 
@@ -145,15 +146,30 @@ fn carrier() -> NatConfig {
         ports: PortAllocation::Random,
         udp_stream_timeout: secs(300),
         exhausted: Exhausted::HostUnreachable,
+        max_flows_per_subscriber: Some(8064),
         ..required()
     }
 }
+
+const FLOWS_AND_PARITY: [Note; 2] = [
+    unverified(
+        &["max_flows_per_subscriber"],
+        "REQ-5 asks for a limit and leaves the number to the operator; 8064 is two for each of \
+         4032 ports.",
+    ),
+    note(
+        Read,
+        &["port_parity"],
+        "Recommended by RFC 4787 REQ-4, but RFC 7857 section 8 lets it go, and without it ports \
+         are harder to guess.",
+    ),
+];
 
 fn cgn() -> Profile {
     Profile {
         name: "rfc6888-cgn",
         summary: "A carrier NAT as RFC 6888 wants it; real ones deviate.",
-        source: "RFC 6888 REQ-1, REQ-2, REQ-4, REQ-7, REQ-8, REQ-11, REQ-15; RFC 4787 REQ-5, \
+        source: "RFC 6888 REQ-1, REQ-2, REQ-4, REQ-5, REQ-7, REQ-8, REQ-11, REQ-15; RFC 4787 REQ-5, \
                  REQ-5c, REQ-9; RFC 5382 REQ-4",
         status: Read,
         stated: CARRIER,
@@ -171,7 +187,10 @@ fn cgn() -> Profile {
                  of the ports of an address, as in the example of RFC 7422 section 2.3.",
             ),
             remark("A carrier NAT must also offer a mapping protocol, as PCP is (REQ-9)."),
-        ],
+        ]
+        .into_iter()
+        .chain(FLOWS_AND_PARITY)
+        .collect(),
         behaviour: Behaviour::Nat(NatConfig {
             port_hold: secs(120),
             max_ports_per_subscriber: Some(4032),
@@ -205,7 +224,11 @@ fn deterministic() -> Profile {
                 "RFC 6888 REQ-8 excepts ports that belong to one subscriber for good.",
             ),
             note(Read, &["max_ports_per_subscriber"], "The block is the limit."),
-        ],
+            note(Read, &["port_classes"], "No block has ports below 1024, which are reserved."),
+        ]
+        .into_iter()
+        .chain(FLOWS_AND_PARITY)
+        .collect(),
         behaviour: Behaviour::Nat(NatConfig {
             port_blocks: Some(PortBlocks::Deterministic {
                 subscribers,

@@ -163,6 +163,7 @@ const NAT_PROPERTIES: &[&str] = &[
     "unsolicited_tcp",
     "fragments",
     "exhausted",
+    "max_flows_per_subscriber",
     "max_ports_per_subscriber",
     "nat64",
 ];
@@ -348,6 +349,7 @@ fn the_profiles_of_rfcs_follow_their_requirements() {
     assert_eq!(NatClass::from(cgn), open);
     assert_eq!(cgn.port_hold, secs(120), "RFC 6888 REQ-8");
     assert_eq!(cgn.max_ports_per_subscriber, Some(4032), "RFC 6888 REQ-4");
+    assert_eq!(cgn.max_flows_per_subscriber, Some(8064), "RFC 6888 REQ-5");
     assert_eq!(
         nats_with(|nat| nat.exhausted == Exhausted::HostUnreachable),
         ["rfc6888-cgn", "cgn-rfc7422-deterministic"],
@@ -370,18 +372,20 @@ fn the_profiles_of_rfcs_follow_their_requirements() {
 }
 
 #[test]
-fn firewalls_let_everything_out_and_nothing_in() {
+fn firewalls_let_everything_out_and_nothing_in_but_key_exchange() {
     let mut names = Vec::new();
     for profile in profiles() {
         if let Behaviour::Firewall(firewall) = &profile.behaviour {
             assert_eq!(firewall.outbound, Policy::all(Action::Allow), "{}", profile.name);
             assert_eq!(firewall.inbound.default, Action::Drop, "{}", profile.name);
-            // RFC 6092 REC-24: key exchange, UDP port 500.
-            let exceptions = usize::from(profile.name == "ipv6-cpe-rfc6092-default");
-            assert_eq!(firewall.inbound.rules.len(), exceptions, "{}", profile.name);
             assert!(firewall.refresh_inbound, "{}", profile.name);
+            let is_cpe = profile.name == "ipv6-cpe-rfc6092-default";
             let delays = firewall.unsolicited_tcp == UnsolicitedTcp::Delay;
-            assert_eq!(delays, profile.name == "ipv6-cpe-rfc6092-default", "RFC 6092 REC-34");
+            assert_eq!(delays, is_cpe, "RFC 6092 REC-34");
+            let ports: Vec<_> =
+                firewall.inbound.rules.iter().map(|rule| rule.ports.clone()).collect();
+            let ike: &[_] = if is_cpe { &[Some(500..=500)] } else { &[] };
+            assert_eq!(ports, ike, "RFC 6092 REC-24");
             names.push(profile.name);
         }
     }
