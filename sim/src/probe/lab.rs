@@ -23,7 +23,7 @@ pub(super) struct Subject<'a> {
     /// The server's ports.
     pub(super) server_ports: [u16; 2],
     /// How many external addresses a box that translates has.
-    pub(super) externals: u32,
+    pub(super) externals: u16,
 }
 
 /// A socket of a host behind the box.
@@ -108,6 +108,8 @@ struct Plan {
 
 const SERVERS_V4: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1))];
+/// The addresses of the LAN: few, because each may need a block of ports.
+const V4_SUBSCRIBERS: u16 = 8;
 /// External addresses are counted from here, the range for benchmarks of RFC 2544.
 const EXTERNAL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 const V6: [u16; 3] = [0x2001, 0xdb8, 0];
@@ -117,19 +119,8 @@ const fn v6(subnet: u16, host: u16) -> IpAddr {
 }
 
 /// The n-th external address of a box.
-fn external(number: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from_bits(EXTERNAL.to_bits() | number))
-}
-
-/// The external addresses that a box cannot do without: room for everybody's block.
-fn externals_needed(blocks: Option<PortBlocks>) -> u32 {
-    let Some(PortBlocks::Deterministic { subscribers: IpNet::V4(net), compression, .. }) = blocks
-    else {
-        return 1;
-    };
-    let subscribers = 1_u64 << (32 - net.prefix_len());
-    // Fits: if there are more than 65536, the box is refused for that anyway.
-    subscribers.div_ceil(u64::from(compression).max(1)).min(65_537) as u32
+fn external(number: u16) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(EXTERNAL.to_bits() | u32::from(number)))
 }
 
 impl Plan {
@@ -143,20 +134,24 @@ impl Plan {
                 ..Self::inside_v6()
             },
             Behaviour::Nat(config) => {
-                let inside = match (&config.port_blocks, config.nat64) {
-                    (_, Some(_)) => Self::inside_v6(),
-                    (Some(PortBlocks::Deterministic { subscribers, .. }), None) => {
-                        Self::inside(*subscribers)
-                    }
-                    _ => Self::inside_v4(),
-                };
-                let count = subject.externals.max(externals_needed(config.port_blocks));
+                let mut config = config.clone();
+                let is_v6 = config.nat64.is_some();
+                let inside = if is_v6 { Self::inside_v6() } else { Self::inside_v4() };
+                let mut externals = subject.externals;
+                if let Some(PortBlocks::Deterministic { subscribers, compression, .. }) =
+                    &mut config.port_blocks
+                {
+                    // Who they are is for the place to say; everybody's block needs room.
+                    *subscribers = inside.lan;
+                    let count = if is_v6 { 1 } else { V4_SUBSCRIBERS };
+                    externals = externals.max(count.div_ceil((*compression).max(1)));
+                }
                 Self {
-                    translator: Some(config.clone().into()),
-                    outside: external(1),
-                    pool: (2..=count).map(external).collect(),
-                    servers: SERVERS_V4,
                     nat64: config.nat64,
+                    translator: Some(config.into()),
+                    outside: external(1),
+                    pool: (2..=externals).map(external).collect(),
+                    servers: SERVERS_V4,
                     ..inside
                 }
             }
@@ -164,7 +159,7 @@ impl Plan {
     }
 
     fn inside_v4() -> Self {
-        Self::inside(IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 0)), 24))
+        Self::inside(IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 0)), 29))
     }
 
     fn inside_v6() -> Self {

@@ -76,12 +76,16 @@ fn blocks_of_ports_in_which_ports_are_drawn() {
     let subscribers = "100.64.0.0/24".parse().unwrap();
     for ports in [PortAllocation::Sequential, PortAllocation::Random] {
         for blocks in [
+            PortBlocks::Deterministic { subscribers, compression: 1, overflow: 0 },
             PortBlocks::Deterministic { subscribers, compression: 256, overflow: 0 },
             PortBlocks::Deterministic { subscribers, compression: 64, overflow: 64 },
             PortBlocks::Dynamic { size: 64, max_blocks: 1 },
             PortBlocks::Dynamic { size: 8, max_blocks: 8 },
         ] {
-            nat_agrees(NatConfig { ports, port_blocks: Some(blocks), ..NatConfig::default() });
+            for nat64 in [None, Some("64:ff9b::/96".parse().unwrap())] {
+                let port_blocks = Some(blocks);
+                nat_agrees(NatConfig { ports, port_blocks, nat64, ..NatConfig::default() });
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! `natbed nat probe`: what boxes are like as seen from outside, beside what they claim.
 
-use anyhow::Context as _;
 use natbed_report::Color;
 use serde_json::{Map, Value, json};
 
 use super::named::Named;
 use crate::cli::{NatProbeArgs, PlainFormat};
-use crate::exit::Exit;
+use crate::exit::{Abort, Exit};
 use crate::probe::{Comparison, Verdict, compare};
 
 /// A box with what was seen of it.
@@ -16,11 +15,16 @@ struct Probed<'a> {
 }
 
 /// Probes boxes one after the other; says what was found and how the program ends.
-pub(super) fn probe(boxes: &[Named<'_>], args: &NatProbeArgs) -> anyhow::Result<(String, Exit)> {
+///
+/// # Errors
+///
+/// Exit code 95 for a box that cannot be built from its configuration.
+pub(super) fn probe(boxes: &[Named<'_>], args: &NatProbeArgs) -> Result<(String, Exit), Abort> {
     let mut probed = Vec::with_capacity(boxes.len());
     for named in boxes {
-        let findings = crate::probe::probe(named.behaviour, args.seed)
-            .with_context(|| format!("cannot build `{}`", named.name))?;
+        let findings = crate::probe::probe(named.behaviour, args.seed).map_err(|error| {
+            Abort::new(Exit::InvalidScenario, format!("cannot build `{}`: {error}", named.name))
+        })?;
         probed.push(Probed { named: *named, rows: compare(&findings, named.behaviour) });
     }
     let text = match args.format {
