@@ -69,10 +69,16 @@ fn of_nat(config: &NatConfig) -> Meaning {
         config.ports == PortAllocation::Strict,
         "Of two hosts inside that use one port, the second gets nowhere.",
     );
+    let is_eim = mapping == Mapping::EndpointIndependent;
     remark(
-        config.pooling == Pooling::Arbitrary,
-        "With several external addresses a peer may see another one than the STUN server did; \
-         that breaks direct links as apdm does.",
+        config.pooling == Pooling::Arbitrary && is_eim,
+        "With several external addresses, two sockets of one host may get different ones; software \
+         that expects one address for all its streams fails.",
+    );
+    remark(
+        config.pooling == Pooling::Arbitrary && !is_eim,
+        "With several external addresses a peer may see another one than the STUN server did: of \
+         the classes above, only those that filter nobody are sure to be reached directly.",
     );
     let hairpin = match config.hairpin {
         Hairpin::None => {
@@ -116,11 +122,7 @@ fn of_nat(config: &NatConfig) -> Meaning {
             true,
             &format!(
                 "A subscriber has at most {most} ports{}; what needs more is refused.",
-                if mapping == Mapping::EndpointIndependent {
-                    ""
-                } else {
-                    ", and every candidate pair that is checked takes one"
-                }
+                if is_eim { "" } else { ", and every candidate pair that is checked takes one" }
             ),
         );
     }
