@@ -12,8 +12,9 @@ use natbed_network::HostId;
 use natbed_network::observe::{Capture, PayloadTag, RouteChange, Sighting};
 use natbed_packet::pcapng::WriteError;
 use natbed_peer::{
-    AgentSource, Discovery, EchoConfig, IceServers, Restart, STUN_PORT, SessionConfig,
-    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents, run_session,
+    AgentSource, Discovery, EchoConfig, IceServers, RESTARTS_MAX, Restart, STUN_PORT,
+    SessionConfig, SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents,
+    run_session,
 };
 use natbed_runtime::{EPOCH_UNIX_SECONDS, Handle, Host, Limits, RunEnd, World};
 use natbed_scenario as scenario;
@@ -115,8 +116,8 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     })
 }
 
-/// How many events a run may take for a session: several times what connecting, its load and
-/// keepalives until the horizon take.
+/// How many events a run may take for a session: several times what connecting, as often as it may
+/// restart, its load and keepalives until the horizon take.
 ///
 /// What takes more keeps itself busy. Two symmetric NATs that filter loosely, without a relay, make
 /// `webrtc-ice` find one peer-reflexive candidate after the other, each costing more than the last.
@@ -125,8 +126,12 @@ fn events_max(scenario: &Scenario, session: &Session) -> u64 {
     const PER_SECOND: u64 = 100;
     const PER_ECHO: u64 = 100;
     let Load::Echo { count, .. } = session.load;
+    let attempts = match session.restart {
+        scenario::Restart::Never => 1,
+        scenario::Restart::Disconnected | scenario::Restart::Failed => 1 + RESTARTS_MAX as u64,
+    };
     let seconds = scenario.horizon.as_nanos() / 1_000_000_000;
-    CONNECTING + PER_SECOND * seconds + PER_ECHO * u64::from(count)
+    CONNECTING * attempts + PER_SECOND * seconds + PER_ECHO * u64::from(count)
 }
 
 fn open_capture(

@@ -218,3 +218,6 @@ fn describe(scenario: &Scenario, action: &EventAction) -> String {
         EventAction::LogIn { host: of, .. } => format!("log_in {}", host(*of)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub use behaviour_discovery::{
     TransactionId,
 };
 pub use echo::{EchoConfig, EchoReport};
-pub use restart::{Restart, RestartReport};
+pub use restart::{RESTARTS_MAX, Restart, RestartReport};
 pub use session::{Discovery, PeerReport, SessionConfig, SessionReport, run_session};
 pub use turn_server::{STUN_PORT, TurnServer, TurnServerError};
 pub use vnet::{VnetError, VnetHost};

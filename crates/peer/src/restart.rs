@@ -15,7 +15,7 @@ use crate::echo::{Echo, EchoConfig};
 use crate::session::{Attempt, PeerReport, SessionConfig};
 
 /// The most restarts of a session; after them it stays as it is.
-const RESTARTS_MAX: usize = 16;
+pub const RESTARTS_MAX: usize = 16;
 
 /// When the peers of a session give their agents up and begin anew with fresh ones.
 ///
