@@ -7,7 +7,8 @@
 //! put in the order of events ([`timeline`]), held against the rule ([`oracle`]) and the expectation
 //! ([`verdict`]) and becomes a record ([`record`]), which the reports print ([`command`]).
 //!
-//! Beside that way stands the [`probe`], which finds out from outside what a box is like.
+//! Beside that way stand the [`probe`], which finds out from outside what a box is like, and
+//! [`conformance`], which holds that against the RFCs.
 #![forbid(unsafe_code)]
 
 pub mod batch;

@@ -15,7 +15,7 @@ const NARROW: Setting = Setting { pool: false, room: None, narrow: true, conflic
 /// Longer than [`Setting::narrow`] lets pass, shorter than what hosts send uncut.
 const TOO_LONG: usize = 1400;
 /// How many fragments a flood has.
-const FLOOD: u32 = 5000;
+const FLOOD: u32 = 1500;
 
 /// Every order that three fragments can come in.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

@@ -134,22 +134,21 @@ fn after(trial: &mut Trial, side: Side, flags: TcpFlags) -> Result<Flow, Shortfa
 }
 
 fn follows_connections(lab: &Lab<'_>) -> Finding {
-    let long = secs(3600);
-    lives(lab, long, "an established connection", connected, still_connected)?;
+    let established = lab.lifetime(LONG, connected, still_connected)?;
     for side in [Side::Inside, Side::Outside] {
         let half_closed = |trial: &mut Trial| after(trial, side, FIN_ACK);
-        lives(lab, long, "a half-closed connection", half_closed, still_connected)?;
+        lives(lab, established, "a half-closed connection", half_closed, still_connected)?;
     }
     let revived = |trial: &mut Trial| {
         let flow = after(trial, Side::Outside, RST_ACK)?;
-        for side in [Side::Inside, Side::Outside] {
+        for side in [Side::Outside, Side::Inside] {
             trial.segment(flow, side, TcpFlags::ACK);
         }
         Ok(flow)
     };
-    lives(lab, long, "a connection that goes on after a reset", revived, still_connected)?;
-    let lifetime = lab.lifetime(long, closed, still_connected)?;
-    require(lifetime < long, || "a closed connection is kept like an open one".to_owned())
+    lives(lab, established, "a connection that goes on after a reset", revived, still_connected)?;
+    let lifetime = lab.lifetime(established, closed, still_connected)?;
+    require(lifetime < established, || "a closed connection is kept like an open one".to_owned())
 }
 
 fn passes_resets(lab: &Lab<'_>) -> Finding {
