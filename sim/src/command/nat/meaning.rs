@@ -126,6 +126,12 @@ fn of_nat(config: &NatConfig) -> Meaning {
             ),
         );
     }
+    if let Some(most) = config.max_flows_per_subscriber {
+        let text = format!(
+            "A subscriber has at most {most} flows at once, one for each destination of a socket."
+        );
+        remark(true, &text);
+    }
     tcp_remarks(
         &mut remark,
         config.tcp_timeout,
