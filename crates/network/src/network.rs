@@ -173,24 +173,24 @@ impl<O: Observer> Network<O> {
     pub fn handle_timeout(&mut self, now: SimTime) {
         while let Some((at, due)) = self.schedule.peek(now) {
             self.events += 1;
-            match due {
-                Due::Pipe(pipe) => self.pop_pipe(at, pipe),
-                Due::Router(router) => {
-                    self.schedule.finish(None);
-                    self.expire_router(at, router);
-                }
-                Due::HostFirewall(host) => {
-                    self.schedule.finish(None);
-                    self.expire_host(at, host);
-                }
-                Due::HostFragments(host) => {
-                    self.schedule.finish(None);
-                    self.give_up_host_fragments(at, host);
-                }
-                Due::RouterFragments(router) => {
-                    self.schedule.finish(None);
-                    self.give_up_router_fragments(at, router, at, DropReason::FragmentTimeout);
-                }
+            if let Due::Pipe(pipe) = due {
+                self.pop_pipe(at, pipe);
+            } else {
+                self.schedule.finish(None);
+                self.expire(at, due);
+            }
+        }
+    }
+
+    /// Ends what has had its time at a node.
+    fn expire(&mut self, now: SimTime, due: Due) {
+        match due {
+            Due::Pipe(_) => {} // nothing expires in a pipe
+            Due::Router(router) => self.expire_router(now, router),
+            Due::HostFirewall(host) => self.expire_host(now, host),
+            Due::HostFragments(host) => self.give_up_host_fragments(now, host),
+            Due::RouterFragments(router) => {
+                self.give_up_router_fragments(now, router, now, DropReason::FragmentTimeout);
             }
         }
     }
