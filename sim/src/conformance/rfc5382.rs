@@ -186,8 +186,7 @@ fn filters_on_its_own(lab: &Lab<'_>) -> Finding {
 }
 
 /// Nothing comes back for 6 s after a SYN that nobody inside takes, to a port without a mapping
-/// and to one whose mapping has a filter; nor later, if a SYN goes out
-/// meanwhile.
+/// and to one whose mapping has a filter; nor later, if a SYN goes out meanwhile.
 pub(super) fn stays_silent(lab: &Lab<'_>) -> Finding {
     let six_seconds = secs(6) - SimDuration::from_millis(1);
     for meets_mapping in [false, true] {

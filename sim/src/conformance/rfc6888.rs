@@ -268,7 +268,7 @@ fn keeps_what_exists(lab: &Lab<'_>) -> Finding {
 /// The port of one mapping does not tell that of the next.
 fn chooses_ports_that_are_hard_to_guess(lab: &Lab<'_>) -> Finding {
     let ports = successive_ports(&mut lab.trial()?, 0)?;
-    require(!is_guessable(&ports), || format!("ports follow each other: {:?}", &ports[..4]))
+    require(!is_guessable(&ports), || follow(&ports))
 }
 
 /// The external ports of sessions that a host opens one after the other from ports that are far
@@ -292,4 +292,10 @@ pub(super) const fn scattered(index: u16) -> u16 {
 pub(super) fn is_guessable(ports: &[u16]) -> bool {
     let near = ports.windows(2).filter(|two| two[0].abs_diff(two[1]) <= 8).count();
     near * 2 > ports.len()
+}
+
+/// Formats ports that are near each other.
+pub(super) fn follow(ports: &[u16]) -> String {
+    let first: Vec<_> = ports.iter().take(4).map(u16::to_string).collect();
+    format!("ports follow each other: {}", first.join(", "))
 }

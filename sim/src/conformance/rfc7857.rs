@@ -13,7 +13,7 @@ use super::middlebox::Setting;
 use super::packets::{FIN_ACK, RST_ACK};
 use super::requirement::Level::{May, Must, Recommended, Should, ShouldNot};
 use super::requirement::Requirement;
-use super::rfc6888::{is_guessable, scattered};
+use super::rfc6888::{follow, is_guessable, scattered};
 use super::trial::{Flow, Trial};
 use super::{rfc5382, rfc5508};
 
@@ -272,7 +272,7 @@ fn changes_ports_unpredictably(lab: &Lab<'_>) -> Finding {
         }
     }
     applies(!changed.is_empty(), || "no port changes".to_owned())?;
-    require(!is_guessable(&changed), || format!("ports follow each other: {:?}", &changed[..4]))
+    require(!is_guessable(&changed), || follow(&changed))
 }
 
 fn query_mappings_end(lab: &Lab<'_>) -> Finding {

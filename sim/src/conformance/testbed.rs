@@ -14,8 +14,10 @@ use natbed_units::{ByteCount, Seed, SimDuration, SimTime};
 
 use super::middlebox::{Addresses, Middlebox, Setting, Subject};
 
-/// How many hosts are inside.
+/// How many hosts are inside, if there is room.
 const HOSTS_INSIDE: usize = 6;
+/// How many hosts the checks take.
+const HOSTS_NEEDED: usize = 3;
 
 /// The network around a box.
 #[derive(Clone, Debug)]
@@ -176,39 +178,44 @@ impl Subject for Behaviour {
             }),
         };
         match Testbed::new(&behaviour, seed, &around) {
+            Ok(testbed) if testbed.addresses.inside.len() < HOSTS_NEEDED => {
+                Err(format!("{} has no room for {HOSTS_NEEDED} hosts", around.inside))
+            }
             Ok(testbed) => Ok(Box::new(testbed)),
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
-/// The network that suits a behaviour: IPv6 inside if it filters or is a NAT64, and the LAN that it
-/// has port blocks for.
+/// The network that suits a behaviour: its LAN is the one that the box has port blocks for, if it
+/// has such, and of IPv6 if the box filters or is a NAT64.
 fn surroundings(behaviour: &Behaviour, setting: Setting) -> Surroundings {
-    let ips = |texts: &[&str]| texts.iter().map(|text| ip(text)).collect::<Vec<_>>();
     let v6_lan = || net("2001:db8:1::/64");
     let inside = match behaviour {
-        Behaviour::Nat(NatConfig { nat64: Some(_), .. }) | Behaviour::Firewall(_) => v6_lan(),
+        Behaviour::Firewall(_) => v6_lan(),
         Behaviour::Nat(config) => match config.port_blocks {
             Some(PortBlocks::Deterministic { subscribers, .. }) => subscribers,
+            _ if config.nat64.is_some() => v6_lan(),
             _ => net("192.168.1.0/24"),
         },
     };
-    let (outside, external) = match behaviour {
-        Behaviour::Nat(_) => (
+    let is_nat64 = behaviour.nat().is_some_and(|config| config.nat64.is_some());
+    let (outside, external) = if inside.addr().is_ipv4() || is_nat64 {
+        (
             ["203.0.113.1", "203.0.113.2", "198.51.100.1", "198.51.100.2"],
-            ips(&["198.18.0.1", "198.18.7.9"]),
-        ),
-        Behaviour::Firewall(_) => (
+            ["198.18.0.1", "198.18.7.9"],
+        )
+    } else {
+        (
             ["2001:db8:a::1", "2001:db8:a::2", "2001:db8:b::1", "2001:db8:b::2"],
-            ips(&["2001:db8:ffff::1", "2001:db8:ffff::9"]),
-        ),
+            ["2001:db8:ffff::1", "2001:db8:ffff::9"],
+        )
     };
     let pool = if setting.pool { 2 } else { 1 };
     Surroundings {
         inside,
         outside: outside.map(ip),
-        external: external[..pool].to_vec(),
+        external: external.map(ip)[..pool].to_vec(),
         mtu: setting.narrow.then_some(ByteCount::new(1280)),
         icmp_errors: true,
     }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use natbed::conformance::{Finding, Lab, Level, Outcome, Requirement, examine, requirements};
-use natbed_nat::{Behaviour, NatConfig, profile, profiles};
+use natbed::conformance::{
+    Finding, Lab, Level, Outcome, Requirement, Shortfall, examine, requirements,
+};
+use natbed_nat::{Action, Behaviour, NatConfig, Policy, PortBlocks, profile, profiles};
+use natbed_units::SimDuration;
 
-use crate::boxes::{carrier_nat, good_firewall, nat};
+use crate::boxes::{carrier_nat, firewall, good_firewall, nat};
 
 const TESTS: [&str; 6] = [
     include_str!("rfc4787.rs"),
@@ -87,6 +90,33 @@ fn chance_decides_nothing_about_any_profile() {
             Behaviour::Firewall(_) => &[6092],
         };
         assert_certain(&profile.behaviour, rfcs);
+    }
+}
+
+/// Boxes that users think of can be too small, contradictory, or shut.
+#[test]
+fn odd_boxes_are_not_applicable_and_nothing_worse() {
+    let blocks = |subscribers: &str| {
+        let subscribers = subscribers.parse().unwrap();
+        Some(PortBlocks::Deterministic { subscribers, compression: 8, overflow: 0 })
+    };
+    let odd = [
+        nat(|nat| nat.port_blocks = blocks("192.168.7.0/31")),
+        nat(|nat| nat.port_blocks = blocks("2001:db8:7::/64")),
+        nat(|nat| nat.udp_timeout = SimDuration::ZERO),
+        nat(|nat| nat.max_flows = 1),
+        firewall(|config| config.outbound = Policy::all(Action::Drop)),
+        firewall(|config| config.captive_portal = true),
+        firewall(|config| config.max_flows = 1),
+    ];
+    for behaviour in odd {
+        for (requirement, finding) in
+            examine(&Lab::new(&behaviour, 1), &[4787, 5382, 5508, 6092, 7857])
+        {
+            if let Err(Shortfall::Violated(seen) | Shortfall::NotApplicable(seen)) = finding {
+                assert!(!seen.is_empty(), "{}", requirement.label());
+            }
+        }
     }
 }
 
