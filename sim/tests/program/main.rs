@@ -13,6 +13,7 @@ mod interrupt;
 mod large_matrix;
 mod machine_forms;
 mod nat;
+mod shipped;
 mod support;
 mod trace_hashes;
 mod worlds;
