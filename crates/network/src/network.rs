@@ -65,6 +65,7 @@ pub struct Network<O = ()> {
 }
 
 /// Where a packet goes from a place.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Next {
     Into(PipeId),
     Lost(DropReason),
