@@ -106,9 +106,8 @@ pub(super) fn profiles() -> Vec<Profile> {
         Profile {
             name: "freebsd-pf-default",
             summary: "FreeBSD pf as it comes: another random port for every destination.",
-            source: "a design note on endpoint-independent mapping for pf, which describes the \
-                     default as address and port-dependent; tailscale's report on it; FreeBSD \
-                     commit 61bf830cbb26",
+            source: "gist tendstofortytwo/5bc7b158, which describes the default as address and \
+                     port-dependent mapping; tailscale's report on it; FreeBSD commit 61bf830cbb26",
             status: Read,
             stated: PF,
             notes: freebsd_notes,

@@ -116,7 +116,8 @@ pub(super) fn profiles() -> Vec<Profile> {
             summary: "Linux netfilter masquerade without a WAN firewall: a peer's early packet \
                       takes the port toward it, and hole punching to that peer fails.",
             source: "measured on Linux 6.18 with nftables: port 40000 became 47185; the same \
-                     diagnosis in the RubyKaigi network's configuration",
+                     diagnosis in ruby-no-kai/rubykaigi-net pull request 192 and in patchbay's page \
+                     on hole punching",
             status: Measured,
             stated: MASQUERADE,
             notes: kernel_notes(),
@@ -195,7 +196,7 @@ pub(super) fn profiles() -> Vec<Profile> {
             name: "openwrt-fullcone-patch",
             summary: "OpenWrt with the FULLCONENAT patch: for UDP anybody may send to a mapped \
                       port, other protocols are masqueraded as usual.",
-            source: "description of Chion82/netfilter-full-cone-nat in a merge request to xanmod; \
+            source: "description of Chion82/netfilter-full-cone-nat in xanmod merge request 184; \
                      timers assumed to be those of conntrack",
             status: Read,
             stated: &["mapping", "filtering", "tcp_filtering", "ports"],

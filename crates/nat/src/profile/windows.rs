@@ -10,7 +10,7 @@ pub(super) fn profiles() -> Vec<Profile> {
             name: "windows-netnat",
             summary: "The NAT of Windows for containers and virtual machines (New-NetNat): filters \
                       by address, and answers alone do not keep a mapping alive.",
-            source: "output of Get-NetNat: UdpFilteringBehavior AddressDependentFiltering, \
+            source: "output of Get-NetNat (pastebin J8R97TS1): UdpFilteringBehavior AddressDependentFiltering, \
                      UdpIdleSessionTimeout 120, UdpInboundRefresh False, the TCP and ICMP timers",
             status: Read,
             stated: &[
