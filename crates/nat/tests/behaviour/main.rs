@@ -29,3 +29,4 @@ mod rfc7857_tcp;
 mod scope;
 mod state;
 mod stateless;
+mod translator;

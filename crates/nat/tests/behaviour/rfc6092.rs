@@ -272,7 +272,8 @@ fn req_6092_rec_34_not_if_the_inside_asks_meanwhile() {
     firewall.handle_timeout(START + secs(100));
     for syn in others {
         let (_, about) = quoted(&firewall.poll_answer().unwrap().packet);
-        assert_eq!(Some(about.destination), syn.destination_endpoint());
+        let ends = (Some(about.source), Some(about.destination));
+        assert_eq!(ends, (syn.source_endpoint(), syn.destination_endpoint()));
     }
     assert_eq!(firewall.poll_answer(), None);
 }
