@@ -314,55 +314,34 @@ impl<O: Observer> Network<O> {
     /// Decides at a place; `None` when the packet's way has ended there.
     #[inline]
     pub(crate) fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
+        let place = match place {
+            // A box of several gateways: one of them decides.
+            Place::RouterInside(router) | Place::RouterOutside(router)
+                if !self.routers[router.index()].beside.is_empty() =>
+            {
+                self.place_in_box(slot, place)
+            }
+            place => place,
+        };
+        // Each is called from here only, and so becomes part of this function.
         let next = match place {
             Place::Host(host) => {
                 self.arrive_at_host(now, slot, host);
                 return None;
             }
             Place::Lan(lan, from) => self.cross_lan(slot, lan, from),
-            Place::RouterInside(router) | Place::RouterOutside(router)
-                if !self.routers[router.index()].beside.is_empty() =>
-            {
-                return self.next_in_box(now, slot, place);
-            }
             Place::RouterInside(router) => self.cross_router_outward(now, slot, router),
             Place::RouterOutside(router) => self.cross_router_inward(now, slot, router),
             Place::Core(_) => self.cross_core(slot),
         };
-        self.conclude(now, slot, place, next)
-    }
-
-    /// The same for a box of several gateways: one of them decides.
-    #[cold]
-    fn next_in_box(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
-        let place = self.place_in_box(slot, place);
-        let next = match place {
-            Place::RouterInside(router) => self.cross_router_outward(now, slot, router),
-            Place::RouterOutside(router) => self.cross_router_inward(now, slot, router),
-            Place::Host(_) | Place::Lan(..) | Place::Core(_) => return None, // these are no boxes
-        };
-        self.conclude(now, slot, place, next)
-    }
-
-    /// Does what a place has decided.
-    #[inline]
-    fn conclude(&mut self, now: SimTime, slot: Slot, place: Place, next: Next) -> Option<PipeId> {
         match next {
-            Next::Into(pipe) => Some(pipe),
-            Next::Lost(reason) => {
-                self.lose(now, slot, place, reason);
-                None
-            }
-            Next::TooBig(mtu) => {
-                self.refuse_too_big(now, slot, place, mtu);
-                None
-            }
-            Next::Held => None,
-            Next::ToMany => {
-                self.flood(now, slot, place);
-                None
-            }
+            Next::Into(pipe) => return Some(pipe),
+            Next::Lost(reason) => self.lose(now, slot, place, reason),
+            Next::TooBig(mtu) => self.refuse_too_big(now, slot, place, mtu),
+            Next::Held => {}
+            Next::ToMany => self.flood(now, slot, place),
         }
+        None
     }
 
     /// Puts a packet into a pipe; says whether it stays there or was lost, so that its way pauses.

@@ -89,7 +89,7 @@ impl Schedule {
     }
 
     /// Takes the event just peeked off the queue, or moves it to its successor in one step.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&mut self, successor: Option<(SimTime, u64)>) {
         if let Some(mut top) = self.heap.peek_mut() {
             match successor {

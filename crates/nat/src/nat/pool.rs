@@ -48,7 +48,7 @@ impl Pool {
     }
 
     /// Returns the place of an address, `None` if it is not the NAT's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, address: IpAddr) -> Option<u16> {
         if address == self.first { Some(0) } else { self.others.get(&address).copied() }
     }

@@ -17,8 +17,9 @@ impl<O: Observer> Network<O> {
     ///
     /// The firewall sees internal addresses, so it stands before the NAT on the way out and
     /// behind it on the way in.
+    #[inline]
     pub(crate) fn cross_router_outward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
-        let (router, packet) = self.router_and_packet(id, slot);
+        let (mut router, mut packet) = self.router_and_packet(id, slot);
         if router.is_off {
             return Next::Lost(DropReason::RouterOff);
         }
@@ -30,20 +31,21 @@ impl<O: Observer> Network<O> {
                 Ok(false) => return Next::Held,
                 Err(reason) => return Next::Lost(reason),
             }
+            (router, packet) = self.router_and_packet(id, slot);
         }
-        let (router, packet) = self.router_and_packet(id, slot);
         if router.has_inside(packet.destination) || router.ends_at(packet.destination) {
             return Next::Lost(DropReason::RouterClosed);
         }
         if packet.ttl <= 1 {
             return Next::Lost(DropReason::TtlExceeded);
         }
-        if !router.more_insides.is_empty()
-            && let Some(inside) = self.inside_with(id, self.packet(slot).destination)
-        {
-            return self.cross_router_between(now, slot, id, inside);
+        if !router.more_insides.is_empty() {
+            let to = packet.destination;
+            if let Some(inside) = self.inside_with(id, to) {
+                return self.cross_router_between(now, slot, id, inside);
+            }
+            (router, packet) = self.router_and_packet(id, slot);
         }
-        let (router, packet) = self.router_and_packet(id, slot);
         // Before the NAT, so that the error quotes what the sender sent (RFC 4787 REQ-13).
         if router.outward_mtu != Pipe::NO_MTU
             && packet.wire_len().bytes() > router.outward_mtu.into()
@@ -98,6 +100,7 @@ impl<O: Observer> Network<O> {
     }
 
     /// A packet has come from the Internet side.
+    #[inline]
     pub(crate) fn cross_router_inward(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Next {
         let next = match self.admit(now, slot, id) {
             Ok(true) => {
@@ -113,6 +116,7 @@ impl<O: Observer> Network<O> {
 
     /// Decides whether a packet from outside may go on to the LAN, and translates it; `false` for
     /// a fragment that waits for the others.
+    #[inline]
     fn admit(&mut self, now: SimTime, slot: Slot, id: RouterId) -> Result<bool, DropReason> {
         let (router, packet) = self.router_and_packet(id, slot);
         if router.is_off {
@@ -124,13 +128,43 @@ impl<O: Observer> Network<O> {
         {
             return Ok(false);
         }
-        if self.routers[id.index()].nat.is_none() {
+        let router = &self.routers[id.index()];
+        if router.nat.is_none() {
             self.check_routed(slot, id)?;
+        } else if router.changes_version {
+            return self.admit_across_versions(now, slot, id);
         }
+        self.translate_inward(now, slot, id)?;
+        Ok(true)
+    }
+
+    /// The same for a whole packet that becomes one of the other IP version: only a copy tells how
+    /// it came, for the ICMP error if it is lost behind the translator.
+    #[cold]
+    fn admit_across_versions(
+        &mut self,
+        now: SimTime,
+        slot: Slot,
+        id: RouterId,
+    ) -> Result<bool, DropReason> {
+        let original = self.packet(slot).clone();
+        let translated = self.translate_inward(now, slot, id);
+        if translated.is_err() {
+            *self.packet_mut(slot) = original;
+        }
+        translated.map(|()| true)
+    }
+
+    /// Translates a whole packet from outside, and lets the firewall judge it.
+    #[inline(always)]
+    fn translate_inward(
+        &mut self,
+        now: SimTime,
+        slot: Slot,
+        id: RouterId,
+    ) -> Result<(), DropReason> {
         let (router, packet) = self.router_and_packet(id, slot);
         let arrived_at = packet.destination_endpoint();
-        // Nothing less says how it came when its IP version changes.
-        let original = router.changes_version.then(|| packet.clone());
         let is_own = router.has_outside(packet.destination);
         let is_for_itself = router.ends_at(packet.destination);
         let translation = match &mut router.nat {
@@ -148,9 +182,7 @@ impl<O: Observer> Network<O> {
         };
         if let Err(reason) = passed {
             // Lost behind the NAT; an ICMP error quotes the packet as it came.
-            if let Some(original) = original {
-                *packet = original;
-            } else if let Some(endpoint) = arrived_at {
+            if let Some(endpoint) = arrived_at {
                 packet.set_destination(endpoint);
             }
             return Err(reason);
@@ -159,7 +191,7 @@ impl<O: Observer> Network<O> {
         if let Some(translation) = translation {
             self.observe(now, slot, Step::Translated(id, &translation));
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Without a NAT, only packets to the subnets behind the gateway go on.
