@@ -292,7 +292,7 @@ fn any_packet() -> impl Strategy<Value = (bool, Packet)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn nothing_gets_in_without_state_that_allows_it(

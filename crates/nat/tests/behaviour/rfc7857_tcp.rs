@@ -225,7 +225,7 @@ fn without_refresh_a_segment_may_shorten_a_life_but_prolongs_none() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn no_sequence_of_segments_cuts_a_timer_short(
