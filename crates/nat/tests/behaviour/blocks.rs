@@ -165,6 +165,21 @@ fn overflow_blocks_are_given_whole_and_go_back() {
 }
 
 #[test]
+fn a_subscribers_own_block_comes_first_again_once_it_is_free() {
+    // Blocks of one port: one for each host, one in reserve.
+    let mut lab = Lab::new(deterministic("10.0.0.0/30", 64_511, 1));
+    let own = lab.port("10.0.0.1:1", SERVER);
+    let reserve = lab.port("10.0.0.1:2", SERVER);
+    assert_ne!(own, reserve);
+    assert_eq!(lab.out("10.0.0.1:3", SERVER), Err(DropReason::PortsExhausted));
+    // The flow in the own block ends, that in the reserve goes on.
+    lab.wait(secs(200));
+    assert_eq!(lab.port("10.0.0.1:2", SERVER), reserve);
+    lab.wait(secs(150));
+    assert_eq!(lab.port("10.0.0.1:3", SERVER), own);
+}
+
+#[test]
 fn a_paired_subscriber_has_its_overflow_at_its_own_address() {
     // 64512 / (62 + 2) = 1008 ports in a block; 2 of them in reserve.
     let paired = deterministic("10.0.0.0/26", 62, 2);
