@@ -76,7 +76,8 @@ impl StatelessConfig {
                 }
             }
         }
-        if first.contains(&second) || second.contains(&first) {
+        // They are of one length: either contains the other, or neither does.
+        if first.contains(&second) {
             return Err(StatelessConfigError::Overlap { first, second });
         }
         Ok(())
