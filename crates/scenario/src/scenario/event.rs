@@ -24,7 +24,7 @@ pub enum EventAction {
     LinkUp(LinkTarget),
     /// A host's services stop.
     ServerStop(HostIndex),
-    /// A host's services start again, without what they knew.
+    /// A host's services are reachable again, with what they knew.
     ServerStart(HostIndex),
     /// The NAT of a LAN's gateway forgets all its mappings.
     NatFlush(LanIndex),
