@@ -184,7 +184,7 @@ fn add_gateway(
             inside: ipv6.inside,
             beside: Some(routers[0]),
             outside: ipv6.external,
-            pool: Vec::new(),
+            pool: ipv6.pool.clone(),
             translator: ipv6.nat.as_ref().map(|nat| nat.config.clone()),
             firewall: config(&ipv6.firewall),
             ..main
