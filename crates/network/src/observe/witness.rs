@@ -6,7 +6,7 @@ use natbed_units::{LookupMap, SimTime};
 use crate::id::HostId;
 use crate::observer::{Hop, Observer, Origin, Step};
 
-/// The first eight bytes of every payload datagram of one session.
+/// The first eight bytes of every payload datagram of one load of one session.
 ///
 /// Its first byte lies above what STUN, DTLS and TURN channels use (RFC 7983), so that no stack
 /// takes it for one of theirs.
@@ -14,11 +14,39 @@ use crate::observer::{Hop, Observer, Origin, Step};
 pub struct PayloadTag([u8; 8]);
 
 impl PayloadTag {
-    /// Makes the tag of the session with the given number.
+    /// Makes the tag of the first load of the session with the given number.
     #[must_use]
     pub const fn new(session: u32) -> Self {
         let n = session.to_be_bytes();
         Self([0xEC, b'n', b'b', 0, n[0], n[1], n[2], n[3]])
+    }
+
+    /// Returns the tag of the load with this number in the same session, from zero.
+    #[must_use]
+    pub const fn with_load(self, load: u8) -> Self {
+        let [a, b, c, _, d, e, f, g] = self.0;
+        Self([a, b, c, load, d, e, f, g])
+    }
+
+    /// Returns the tag that a datagram begins with, whether anything is watched by it or not.
+    #[must_use]
+    pub fn of(datagram: &[u8]) -> Option<Self> {
+        datagram
+            .first_chunk()
+            .filter(|bytes| bytes.starts_with(&[0xEC, b'n', b'b']))
+            .copied()
+            .map(Self)
+    }
+
+    /// Returns the load's number in its session.
+    #[must_use]
+    pub const fn load(self) -> u8 {
+        self.0[3]
+    }
+
+    /// What all loads of a session have in common, as a number.
+    const fn session_key(self) -> u64 {
+        u64::from_be_bytes(self.with_load(0).0)
     }
 
     /// Returns the bytes that a payload datagram begins with.
@@ -88,17 +116,17 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Watches for the payload of the session `tag` between two hosts.
+    /// Watches for the payload of the session `tag`, of all its loads, between two hosts.
     pub fn watch(&mut self, tag: PayloadTag, peers: [HostId; 2]) {
         let sighting = Sighting::default();
         let watched = Watched { peers, sighting, last: [None; 2], changes: Vec::new() };
-        self.sessions.insert(u64::from_be_bytes(tag.0), watched);
+        self.sessions.insert(tag.session_key(), watched);
     }
 
     /// Returns what was seen of a session; `None` if it is not watched.
     #[must_use]
     pub fn sighting(&self, tag: PayloadTag) -> Option<Sighting> {
-        self.sessions.get(&u64::from_be_bytes(tag.0)).map(|watched| watched.sighting)
+        self.sessions.get(&tag.session_key()).map(|watched| watched.sighting)
     }
 
     /// Returns which way the payload of a session went from when on, the first datagram to each
@@ -107,7 +135,7 @@ impl Witness {
     /// Of a session that keeps changing its way, only the first 65,536 changes.
     #[must_use]
     pub fn route_changes(&self, tag: PayloadTag) -> &[RouteChange] {
-        self.sessions.get(&u64::from_be_bytes(tag.0)).map_or(&[], |watched| &watched.changes)
+        self.sessions.get(&tag.session_key()).map_or(&[], |watched| &watched.changes)
     }
 }
 
@@ -117,8 +145,8 @@ impl Observer for Witness {
         let Body::Udp(udp) = &hop.packet.body else { return };
         let (payload, is_framed) =
             turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
-        let Some(tag) = payload.first_chunk::<8>() else { return };
-        let Some(watched) = self.sessions.get_mut(&u64::from_be_bytes(*tag)) else { return };
+        let Some(tag) = PayloadTag::of(payload) else { return };
+        let Some(watched) = self.sessions.get_mut(&tag.session_key()) else { return };
         let (other, place) = match watched.peers {
             [a, b] if host == b => (a, 1),
             [a, b] if host == a => (b, 0),
@@ -186,6 +214,17 @@ mod tests {
         indication.extend([0x00, 0x13, 0, 8]);
         indication.extend(tag);
         assert_eq!(turn_payload(&indication), Some(&tag[..]));
+    }
+
+    #[test]
+    fn the_loads_of_a_session_have_tags_of_their_own() {
+        let tag = PayloadTag::new(0x0102_0304);
+        let third = tag.with_load(3);
+        assert_eq!((tag.load(), third.load()), (0, 3));
+        assert_eq!(third.session_key(), tag.session_key());
+        assert_ne!(third.session_key(), PayloadTag::new(1).session_key());
+        assert_eq!(PayloadTag::of(&[third.as_bytes(), &b"payload"[..]].concat()), Some(third));
+        assert_eq!(PayloadTag::of(b"\x00\x01 STUN, say"), None);
     }
 
     #[test]
