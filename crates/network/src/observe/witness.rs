@@ -3,6 +3,8 @@
 use natbed_packet::{Body, Packet};
 use natbed_units::{LookupMap, SimTime};
 
+use super::tcp_watch::TcpPairs;
+use super::turn_frame::{Framing, unwrap};
 use crate::id::HostId;
 use crate::observer::{Hop, Observer, Origin, Step};
 
@@ -44,9 +46,21 @@ impl PayloadTag {
         self.0[3]
     }
 
+    /// Returns the session's number.
+    #[must_use]
+    pub const fn session(self) -> u32 {
+        self.key() as u32
+    }
+
+    /// The tag as a number.
+    #[inline]
+    pub(crate) const fn key(self) -> u64 {
+        u64::from_be_bytes(self.0)
+    }
+
     /// What all loads of a session have in common, as a number.
-    const fn session_key(self) -> u64 {
-        u64::from_be_bytes(self.with_load(0).0)
+    pub(crate) const fn session_key(self) -> u64 {
+        self.with_load(0).key()
     }
 
     /// Returns the bytes that a payload datagram begins with.
@@ -113,6 +127,8 @@ struct Watched {
 #[derive(Clone, Debug, Default)]
 pub struct Witness {
     sessions: LookupMap<u64, Watched>,
+    /// Sessions over TCP, by their keys.
+    tcp: TcpPairs<u64>,
 }
 
 impl Witness {
@@ -121,6 +137,19 @@ impl Witness {
         let sighting = Sighting::default();
         let watched = Watched { peers, sighting, last: [None; 2], changes: Vec::new() };
         self.sessions.insert(tag.session_key(), watched);
+    }
+
+    /// Watches for the payload of the session `tag` that goes over TCP between two hosts, one of
+    /// which listens at `port`.
+    ///
+    /// Segments carry no tag: those with payload count as datagrams of the session, over the LAN or
+    /// direct. The port is that which the segments of one side arrive with and those of the other
+    /// come from. Sessions between the same two hosts need ports of their own.
+    pub fn watch_tcp(&mut self, tag: PayloadTag, peers: [HostId; 2], port: u16) {
+        if !self.sessions.contains_key(&tag.session_key()) {
+            self.watch(tag, peers);
+        }
+        self.tcp.watch(peers, port, tag.session_key());
     }
 
     /// Returns what was seen of a session; `None` if it is not watched.
@@ -142,11 +171,19 @@ impl Witness {
 impl Observer for Witness {
     fn observe(&mut self, hop: &Hop<'_>) {
         let Step::Delivered(host) = hop.step else { return };
-        let Body::Udp(udp) = &hop.packet.body else { return };
-        let (payload, is_framed) =
-            turn_payload(&udp.payload).map_or((&*udp.payload, false), |inner| (inner, true));
-        let Some(tag) = PayloadTag::of(payload) else { return };
-        let Some(watched) = self.sessions.get_mut(&tag.session_key()) else { return };
+        let (session, is_framed) = match &hop.packet.body {
+            Body::Udp(udp) => {
+                let (framing, payload) = unwrap(&udp.payload);
+                (PayloadTag::of(payload).map(PayloadTag::session_key), framing != Framing::Bare)
+            }
+            Body::Tcp(tcp) if !tcp.payload.is_empty() => {
+                let Origin::Host(from) = hop.origin else { return };
+                (self.tcp.find(from, host, [tcp.source_port, tcp.destination_port]), false)
+            }
+            _ => return,
+        };
+        let Some(session) = session else { return };
+        let Some(watched) = self.sessions.get_mut(&session) else { return };
         let (other, place) = match watched.peers {
             [a, b] if host == b => (a, 1),
             [a, b] if host == a => (b, 0),
@@ -173,48 +210,9 @@ impl Observer for Witness {
     }
 }
 
-/// Takes the application data out of a TURN frame: ChannelData (RFC 8656 section 12.4) or the
-/// DATA attribute of a Send or Data indication (section 11). `None` if it is neither.
-fn turn_payload(datagram: &[u8]) -> Option<&[u8]> {
-    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-    const DATA: u16 = 0x0013;
-    let word = |at: usize| {
-        datagram.get(at..at + 2).and_then(|b| b.first_chunk()).map(|b| u16::from_be_bytes(*b))
-    };
-    match word(0)? {
-        0x4000..=0x4fff => datagram.get(4..4 + usize::from(word(2)?)),
-        0x0016 | 0x0017 if datagram.get(4..8)? == MAGIC_COOKIE => {
-            let mut at = 20;
-            loop {
-                let (kind, length) = (word(at)?, usize::from(word(at + 2)?));
-                if kind == DATA {
-                    return datagram.get(at + 4..at + 4 + length);
-                }
-                at += 4 + length.next_multiple_of(4);
-            }
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PayloadTag, turn_payload};
-
-    #[test]
-    fn channel_data_and_indications_are_unwrapped() {
-        let tag = *PayloadTag::new(7).as_bytes();
-        let mut channel = vec![0x40, 0x01, 0, 8];
-        channel.extend(tag);
-        assert_eq!(turn_payload(&channel), Some(&tag[..]));
-
-        let mut indication = vec![0x00, 0x17, 0, 24, 0x21, 0x12, 0xa4, 0x42];
-        indication.extend([0; 12]);
-        indication.extend([0x00, 0x12, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0]); // XOR-PEER-ADDRESS
-        indication.extend([0x00, 0x13, 0, 8]);
-        indication.extend(tag);
-        assert_eq!(turn_payload(&indication), Some(&tag[..]));
-    }
+    use super::PayloadTag;
 
     #[test]
     fn the_loads_of_a_session_have_tags_of_their_own() {
@@ -225,14 +223,5 @@ mod tests {
         assert_ne!(third.session_key(), PayloadTag::new(1).session_key());
         assert_eq!(PayloadTag::of(&[third.as_bytes(), &b"payload"[..]].concat()), Some(third));
         assert_eq!(PayloadTag::of(b"\x00\x01 STUN, say"), None);
-    }
-
-    #[test]
-    fn what_is_not_a_whole_turn_frame_is_not_unwrapped() {
-        assert_eq!(turn_payload(&[]), None);
-        assert_eq!(turn_payload(PayloadTag::new(7).as_bytes()), None);
-        assert_eq!(turn_payload(&[0x40, 0x01, 0, 9, 1, 2]), None, "length beyond the end");
-        let endless = [0x00, 0x17, 0xff, 0xff, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0];
-        assert_eq!(turn_payload(&endless), None, "no attributes");
     }
 }

@@ -1,0 +1,170 @@
+//! What a load did to each pipe on its way.
+
+use std::collections::BTreeMap;
+
+use natbed_packet::DropReason;
+use natbed_units::{LookupMap, Ppm, Rate, SimDuration, SimTime};
+
+use super::histogram::{Histogram, Quantiles};
+use crate::id::PipeId;
+
+/// One pipe that carried packets of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipeAccount {
+    /// The pipe.
+    pub pipe: PipeId,
+    /// Its rate; `None` is unlimited.
+    pub rate: Option<Rate>,
+    /// Packets of the load that went into it, by direction of the load; fragments count each.
+    pub packets: [u64; 2],
+    /// Their bytes, from the IP header on.
+    pub bytes: [u64; 2],
+    /// Packets of the load that it did not take or did not let out, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// How long those it took waited for their turn on the line.
+    pub queued: Quantiles,
+    /// From when the load's first packet had come out of it to when its last one had.
+    pub span: SimDuration,
+    /// Bytes of all traffic that came out of it in that span.
+    pub line_bytes: u64,
+    /// How much of the span the line was busy with them; zero without a rate.
+    pub busy: SimDuration,
+    /// The same as a share of the span; `None` without a rate, or if only one packet came out.
+    pub utilisation: Option<Ppm>,
+}
+
+impl PipeAccount {
+    /// Returns the bottleneck of a load: the pipe with the highest utilisation while it ran.
+    ///
+    /// That is the pipe that was full, or if none was, the one that would be first if there were
+    /// more of the same. Traffic of others counts: a line can be full of it. Among equals it is the
+    /// one whose packets waited longer (at the 95th percentile), then the one with the lower
+    /// number. `None` if no pipe has a rate.
+    #[must_use]
+    pub fn bottleneck(pipes: &[Self]) -> Option<&Self> {
+        let rated = pipes.iter().filter(|account| account.utilisation.is_some());
+        let rank = |account: &Self| (account.utilisation, account.queued.p95);
+        rated.max_by(|a, b| rank(a).cmp(&rank(b)).then(b.pipe.cmp(&a.pipe)))
+    }
+}
+
+/// A pipe and a load.
+#[derive(Clone, Debug)]
+struct OnPipe {
+    load: u32,
+    pipe: PipeId,
+    packets: [u64; 2],
+    bytes: [u64; 2],
+    dropped: BTreeMap<DropReason, u64>,
+    waits: Histogram,
+    /// When the first and the last packet came out, and what all traffic had come to by then.
+    out: Option<[(SimTime, u64); 2]>,
+}
+
+/// The pipes that loads went through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ways {
+    places: LookupMap<u64, u32>,
+    /// By load in the order of first use.
+    on_pipes: Vec<OnPipe>,
+    /// By pipe: bytes of all traffic that came out of it; `None` if no load has gone through it.
+    lines: Vec<Option<u64>>,
+}
+
+impl Ways {
+    fn on_pipe(&mut self, load: u32, pipe: PipeId) -> &mut OnPipe {
+        let Self { places, on_pipes, lines } = self;
+        let key = u64::from(load) << 32 | u64::from(pipe.0);
+        let place = *places.get_or_insert_with(key, || {
+            if pipe.index() >= lines.len() {
+                lines.resize(pipe.index() + 1, None);
+            }
+            lines[pipe.index()].get_or_insert(0);
+            on_pipes.push(OnPipe {
+                load,
+                pipe,
+                packets: [0; 2],
+                bytes: [0; 2],
+                dropped: BTreeMap::new(),
+                waits: Histogram::default(),
+                out: None,
+            });
+            (on_pipes.len() - 1) as u32
+        });
+        &mut on_pipes[place as usize]
+    }
+
+    #[inline]
+    pub(super) fn enter(&mut self, load: u32, direction: usize, pipe: PipeId, bytes: u64) {
+        let on_pipe = self.on_pipe(load, pipe);
+        on_pipe.packets[direction] += 1;
+        on_pipe.bytes[direction] += bytes;
+    }
+
+    #[expect(dead_code, reason = "pipes do not tell yet")]
+    pub(super) fn wait(&mut self, load: u32, pipe: PipeId, wait: SimDuration) {
+        self.on_pipe(load, pipe).waits.record(wait);
+    }
+
+    #[expect(dead_code, reason = "pipes do not tell yet")]
+    pub(super) fn lose(&mut self, load: u32, pipe: PipeId, reason: DropReason) {
+        *self.on_pipe(load, pipe).dropped.entry(reason).or_default() += 1;
+    }
+
+    /// A packet of whatever traffic has come out of a pipe.
+    #[inline]
+    pub(super) fn pass(&mut self, pipe: PipeId, bytes: impl FnOnce() -> u64) {
+        if let Some(Some(line)) = self.lines.get_mut(pipe.index()) {
+            *line += bytes();
+        }
+    }
+
+    /// That packet is one of a load.
+    #[inline]
+    pub(super) fn leave(&mut self, now: SimTime, load: u32, pipe: PipeId) {
+        let all = self.lines.get(pipe.index()).copied().flatten().unwrap_or(0);
+        let [_, last] = self.on_pipe(load, pipe).out.get_or_insert([(now, all); 2]);
+        *last = (now, all);
+    }
+
+    /// The pipes of a load, in the order of their numbers.
+    pub(super) fn accounts(
+        &self,
+        load: u32,
+        mut rate_of: impl FnMut(PipeId) -> Option<Rate>,
+    ) -> Vec<PipeAccount> {
+        let own = self.on_pipes.iter().filter(|on_pipe| on_pipe.load == load);
+        let mut accounts: Vec<_> =
+            own.map(|on_pipe| on_pipe.account(rate_of(on_pipe.pipe))).collect();
+        accounts.sort_by_key(|account| account.pipe);
+        accounts
+    }
+}
+
+impl OnPipe {
+    fn account(&self, rate: Option<Rate>) -> PipeAccount {
+        let (span, line_bytes) =
+            self.out.map_or((SimDuration::ZERO, 0), |[(first, before), (last, all)]| {
+                (last.saturating_since(first), all - before)
+            });
+        let bits_per_second = rate.map_or(0, Rate::bits_per_second);
+        let bit_nanos = u128::from(line_bytes) * 8_000_000_000;
+        let nanos = bit_nanos.checked_div(u128::from(bits_per_second)).unwrap_or(0);
+        let busy = SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let utilisation = rate
+            .filter(|_| !span.is_zero())
+            .map(|_| Ppm::ratio(busy.as_nanos().min(span.as_nanos()), span.as_nanos()));
+        PipeAccount {
+            pipe: self.pipe,
+            rate,
+            packets: self.packets,
+            bytes: self.bytes,
+            dropped: self.dropped.clone(),
+            queued: self.waits.quantiles(),
+            span,
+            line_bytes,
+            busy,
+            utilisation,
+        }
+    }
+}
