@@ -152,13 +152,7 @@ impl Shape {
                 Body::Icmp(Icmp::Error { kind, quoted })
             }
         };
-        Packet {
-            source: source.ip,
-            destination: destination.ip,
-            ttl: 64,
-            dont_fragment: true,
-            body,
-        }
+        Packet::new(source.ip, destination.ip, body)
     }
 }
 

@@ -8,11 +8,12 @@ use natbed_nat::MappingEnded;
 use natbed_network::observe::{Capture, Counters, TraceHash, Witness};
 use natbed_network::{
     Attachment, GatewayConfig, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits, LinkConfig, Network, Observer, PipeConfig, Roaming, RouterId, TopologyError,
+    LanId, Limits, LinkConfig, Network, Observer, PipeConfig, Queue, Roaming, RouterId,
+    TopologyError,
 };
 use natbed_scenario as scenario;
 use natbed_scenario::{FirewallChoice, HostIndex, LanIndex, Scenario};
-use natbed_units::{ByteCount, Seed, SimTime};
+use natbed_units::{ByteCount, Rate, Seed, SimTime};
 
 /// Everything that watches a run.
 #[derive(Debug, Default)]
@@ -195,6 +196,11 @@ fn add_gateway(
 
 fn link(link: &scenario::Link) -> LinkConfig {
     let mtu = link.mtu.map(|bytes| ByteCount::new(bytes.into()));
-    let pipe = |rate| PipeConfig { rate, delay: link.delay, queue: link.queue, mtu };
+    let pipe = |rate: Option<Rate>| PipeConfig {
+        line: rate.into(),
+        queue: Queue::drop_tail(link.queue),
+        mtu,
+        ..PipeConfig::with_delay(link.delay)
+    };
     LinkConfig { up: pipe(link.up), down: pipe(link.down) }
 }

@@ -145,11 +145,5 @@ fn reset_for(syn: &Packet) -> Option<Packet> {
         options: Bytes::new(),
         payload: Bytes::new(),
     };
-    Some(Packet {
-        source: syn.destination,
-        destination: syn.source,
-        ttl: Packet::DEFAULT_TTL,
-        dont_fragment: true,
-        body: Body::Tcp(Box::new(reset)),
-    })
+    Some(Packet::new(syn.destination, syn.source, Body::Tcp(Box::new(reset))))
 }

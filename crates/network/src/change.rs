@@ -11,6 +11,7 @@ use crate::id::{HostId, LinkId, Place, RouterId};
 use crate::network::Network;
 use crate::node::Interface;
 use crate::observer::{Observer, Roaming};
+use crate::topology::check_link;
 
 impl<O: Observer> Network<O> {
     /// Cuts a link or mends it, both directions.
@@ -155,6 +156,7 @@ impl<O: Observer> Network<O> {
         let Some(&old) = moved.interfaces.get(interface_index) else {
             return Err(TopologyError::NoSuchInterface { name, index: interface_index });
         };
+        check_link(&name, &to.link)?;
         let owner = self.routes_for(&name, to.address, to.attachment)?.lookup_address(to.address);
         if owner.is_some_and(|owner| owner != old.link) {
             return Err(TopologyError::AddressTaken { name, address: to.address });

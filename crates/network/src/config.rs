@@ -8,7 +8,7 @@ use natbed_units::SimDuration;
 use thiserror::Error;
 
 use crate::id::{LanId, RouterId};
-use crate::pipe::LinkConfig;
+use crate::pipe::{LinkConfig, PipeConfigError};
 
 /// The Internet between all public addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct HostConfig {
 }
 
 /// An address of a host and the link that leads to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceConfig {
     /// The address.
     pub address: IpAddr,
@@ -158,6 +158,14 @@ pub enum TopologyError {
     NoInterface {
         /// The host that was to be added.
         name: String,
+    },
+    /// A direction of a link cannot be as it is asked for.
+    #[error("{name}: {source}")]
+    Pipe {
+        /// The part whose link it is.
+        name: String,
+        /// What is wrong with it.
+        source: PipeConfigError,
     },
     /// The NAT's properties contradict each other.
     #[error("{name}: {source}")]

@@ -13,7 +13,7 @@
 //! network without one pays nothing for them.
 //!
 //! Start reading in `network.rs` (the verbs), then `forward/` (what each kind
-//! of node does with a packet), `pipe.rs` (links), `node.rs` (what nodes are), `topology.rs` (building) and `change.rs` (what
+//! of node does with a packet), `pipe/` (links), `node.rs` (what nodes are), `topology.rs` (building) and `change.rs` (what
 //! happens to it while it runs).
 #![forbid(unsafe_code)]
 
@@ -41,4 +41,7 @@ pub use forward::JoinError;
 pub use id::{HostId, LanId, LinkId, PipeId, Place, RouterId};
 pub use network::{Delivery, Limits, Network};
 pub use observer::{Hop, Observer, Origin, Roaming, Step};
-pub use pipe::{LinkConfig, PipeConfig};
+pub use pipe::{
+    Codel, Distribution, Fate, FqCodel, GilbertElliott, Jitter, Line, LinkConfig, Loss, PipeConfig,
+    PipeConfigError, Queue, QueueLimit, RateSchedule, Red, Shaper,
+};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use natbed_nat::{MappingEnded, Translation};
 use natbed_packet::{DropReason, Packet};
-use natbed_units::SimTime;
+use natbed_units::{SimDuration, SimTime};
 
 use crate::id::{HostId, LinkId, PipeId, Place, RouterId};
 
@@ -90,6 +90,15 @@ pub trait Observer {
         let _ = (at, router, ended);
     }
 
+    /// Takes note of how long a packet waits for its turn on the line of a pipe.
+    ///
+    /// Called once for every packet that a line takes, as soon as that is known: `wait` is from
+    /// when the packet came until the line begins with it, zero if the line was idle. A pipe of
+    /// unlimited rate has no line. What is dropped in the queue has no turn.
+    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+        let _ = (pipe, packet, wait);
+    }
+
     /// Takes note of a host that roams.
     fn moved(&mut self, roaming: &Roaming<'_>) {
         let _ = roaming;
@@ -113,6 +122,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.note(at, router, ended);
     }
 
+    #[inline]
+    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+        self.0.queued(pipe, packet, wait);
+        self.1.queued(pipe, packet, wait);
+    }
+
     fn moved(&mut self, roaming: &Roaming<'_>) {
         self.0.moved(roaming);
         self.1.moved(roaming);
@@ -131,6 +146,13 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
         self.0.note(at, router, ended);
         self.1.note(at, router, ended);
         self.2.note(at, router, ended);
+    }
+
+    #[inline]
+    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+        self.0.queued(pipe, packet, wait);
+        self.1.queued(pipe, packet, wait);
+        self.2.queued(pipe, packet, wait);
     }
 
     fn moved(&mut self, roaming: &Roaming<'_>) {
@@ -154,6 +176,13 @@ impl<T: Observer> Observer for Option<T> {
         }
     }
 
+    #[inline]
+    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+        if let Some(observer) = self {
+            observer.queued(pipe, packet, wait);
+        }
+    }
+
     fn moved(&mut self, roaming: &Roaming<'_>) {
         if let Some(observer) = self {
             observer.moved(roaming);
@@ -168,6 +197,11 @@ impl<T: Observer + ?Sized> Observer for Box<T> {
 
     fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
         (**self).note(at, router, ended);
+    }
+
+    #[inline]
+    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+        (**self).queued(pipe, packet, wait);
     }
 
     fn moved(&mut self, roaming: &Roaming<'_>) {

@@ -280,6 +280,7 @@ impl<O: Observer> Network<O> {
         mut config: LinkConfig,
         place: Place,
     ) -> Result<LinkId, TopologyError> {
+        check_link(name, &config)?;
         let link = LinkId((self.pipes.len() / 2) as u32);
         self.add_route(name, address, attachment, link)?;
         let far_end = match attachment {
@@ -292,8 +293,8 @@ impl<O: Observer> Network<O> {
         if let (Attachment::Lan(lan), Place::Host(host)) = (attachment, place) {
             self.lans[lan.index()].hosts.push((host, link));
         }
-        self.pipes.push(Pipe::new(config.up, far_end));
-        self.pipes.push(Pipe::new(config.down, place));
+        self.pipes.push(Pipe::new(&config.up, far_end));
+        self.pipes.push(Pipe::new(&config.down, place));
         Ok(link)
     }
 
@@ -413,6 +414,14 @@ impl<O: Observer> Network<O> {
             }
         }
     }
+}
+
+/// Checks that both directions of a link can be.
+pub(crate) fn check_link(name: &str, link: &LinkConfig) -> Result<(), TopologyError> {
+    for pipe in [&link.up, &link.down] {
+        pipe.validate().map_err(|source| TopologyError::Pipe { name: name.to_owned(), source })?;
+    }
+    Ok(())
 }
 
 /// The prefix that a translator by rule gives to what is behind it: it leads to the gateway.

@@ -95,6 +95,10 @@ drop_reasons! {
     RouterOff = "router-off", None;
     /// The queue in front of a link was full.
     QueueFull = "queue-full", None;
+    /// Active queue management (CoDel, RED) dropped it before the queue in front of a link was full.
+    QueueManaged = "queue-managed", Some("RFC 7567 section 2");
+    /// The wire lost it, by the link's rules of loss.
+    LostOnTheWire = "lost-on-the-wire", None;
     /// The link is down.
     LinkDown = "link-down", None;
     /// No route leads to the destination.
@@ -112,6 +116,8 @@ drop_reasons! {
     Malformed = "malformed", None;
     /// The packet is addressed to a router, which takes none of this kind.
     RouterClosed = "router-closed", Some("RFC 1122 section 4.1.3.1");
+    /// Bits of it had changed on the way: the checksum was wrong.
+    ChecksumFailed = "checksum-failed", Some("RFC 1122 section 4.1.3.4");
     /// No socket is bound to the destination port of the host.
     PortClosed = "port-closed", Some("RFC 1122 section 4.1.3.1");
     /// The receiving socket's buffer was full.

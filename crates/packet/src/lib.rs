@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod drop_reason;
+mod ecn;
 mod endpoint;
 mod fragment;
 mod packet;
@@ -14,6 +15,7 @@ pub mod pcapng;
 pub mod wire;
 
 pub use drop_reason::DropReason;
+pub use ecn::Ecn;
 pub use endpoint::Endpoint;
 pub use fragment::Fragment;
 pub use packet::{Body, Icmp, IcmpErrorKind, Packet, Protocol, Quoted, Tcp, TcpFlags, Udp};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use natbed_units::ByteCount;
 
-use crate::{Endpoint, Fragment};
+use crate::{Ecn, Endpoint, Fragment};
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +29,14 @@ pub struct Packet {
     /// Whether nobody may cut the packet into fragments: the DF bit of IPv4, and for IPv6, where
     /// routers never do, what the sender asks of its own host (RFC 3542 section 11.2).
     pub dont_fragment: bool,
+    /// Congestion notification; NATs and fragments keep it.
+    pub ecn: Ecn,
+    /// Whether bits of the body have changed on the way, so that its checksum is wrong.
+    ///
+    /// A NAT keeps it that way: it adds to the checksum what its change of addresses and ports
+    /// adds, and so the error is still there (RFC 3022 section 4.2). The host that the packet is
+    /// for drops it, as UDP (RFC 1122 section 4.1.3.4), TCP (RFC 9293 section 3.1) and ICMP ask.
+    pub is_corrupt: bool,
     /// What the packet carries.
     pub body: Body,
 }
@@ -225,21 +233,30 @@ impl Packet {
     /// The hop count a host gives its packets.
     pub const DEFAULT_TTL: u8 = 64;
 
+    /// Makes a packet as a host sends it: with all its hops, not to be cut, without ECN.
+    #[must_use]
+    pub const fn new(source: IpAddr, destination: IpAddr, body: Body) -> Self {
+        Self {
+            source,
+            destination,
+            ttl: Self::DEFAULT_TTL,
+            dont_fragment: true,
+            ecn: Ecn::NotEct,
+            is_corrupt: false,
+            body,
+        }
+    }
+
     /// Makes a UDP packet as a host sends it that looks for the path MTU: nobody may cut it
     /// (RFC 1191 section 3).
     #[must_use]
     pub fn udp(source: Endpoint, destination: Endpoint, payload: Bytes) -> Self {
-        Self {
-            source: source.ip,
-            destination: destination.ip,
-            ttl: Self::DEFAULT_TTL,
-            dont_fragment: true,
-            body: Body::Udp(Udp {
-                source_port: source.port,
-                destination_port: destination.port,
-                payload,
-            }),
-        }
+        let body = Body::Udp(Udp {
+            source_port: source.port,
+            destination_port: destination.port,
+            payload,
+        });
+        Self::new(source.ip, destination.ip, body)
     }
 
     /// Makes the ICMP error that `from` sends about `offender`.
@@ -265,13 +282,8 @@ impl Packet {
             source: of.source_endpoint()?,
             destination: of.destination_endpoint()?,
         };
-        Some(Self {
-            source: from,
-            destination: offender.source,
-            ttl: Self::DEFAULT_TTL,
-            dont_fragment: true,
-            body: Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) }),
-        })
+        let body = Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) });
+        Some(Self::new(from, offender.source, body))
     }
 
     /// Makes the answer to an echo request, as its receiver sends it; `None` to anything else, and
@@ -287,11 +299,8 @@ impl Packet {
             payload: payload.clone(),
         });
         (!request.is_to_many()).then(|| Self {
-            source: request.destination,
-            destination: request.source,
-            ttl: Self::DEFAULT_TTL,
             dont_fragment: request.dont_fragment,
-            body,
+            ..Self::new(request.destination, request.source, body)
         })
     }
 

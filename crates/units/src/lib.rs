@@ -6,6 +6,7 @@
 //!
 //! - [`SimTime`], [`SimDuration`]: virtual time in nanoseconds, always an argument
 //! - [`Rate`], [`ByteCount`], [`Ppm`]: link rates, sizes, probabilities
+//! - [`trace::Trace`]: what a real link carried, read from a file
 //! - [`Seed`], [`SimRng`]: randomness derived from (run seed, component name)
 //! - [`LookupMap`]: a hash map that cannot be iterated, so its order cannot leak
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ mod parse;
 mod quantity;
 mod rng;
 mod time;
+pub mod trace;
 
 pub use lookup::LookupMap;
 pub use parse::ParseQuantityError;

@@ -219,10 +219,9 @@ impl Lab {
             beside: None,
         })?;
         let mut add_host = |name: &str, attachment, addresses: &[IpAddr]| {
-            let link = LinkConfig::IDEAL;
             let interfaces = addresses
                 .iter()
-                .map(|&address| InterfaceConfig { address, attachment, link })
+                .map(|&address| InterfaceConfig { address, attachment, link: LinkConfig::IDEAL })
                 .collect();
             network.add_host(HostConfig { name: name.to_owned(), interfaces, firewall: None })
         };

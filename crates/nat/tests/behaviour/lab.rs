@@ -147,7 +147,7 @@ pub(crate) fn error(
 }
 
 pub(crate) fn packet(source: IpAddr, destination: IpAddr, body: Body) -> Packet {
-    Packet { source, destination, ttl: Packet::DEFAULT_TTL, dont_fragment: true, body }
+    Packet::new(source, destination, body)
 }
 
 /// What an ICMP error quotes.

@@ -347,16 +347,7 @@ fn a_reset_acknowledges_the_syn_and_what_came_with_it() {
             options: bytes::Bytes::new(),
             payload: bytes::Bytes::new(),
         };
-        assert_eq!(
-            answer.packet,
-            Packet {
-                source: ep(HOST).ip,
-                destination: ep(FAR).ip,
-                ttl: Packet::DEFAULT_TTL,
-                dont_fragment: true,
-                body: Body::Tcp(Box::new(reset)),
-            }
-        );
+        assert_eq!(answer.packet, Packet::new(ep(HOST).ip, ep(FAR).ip, Body::Tcp(Box::new(reset))));
     }
 }
 

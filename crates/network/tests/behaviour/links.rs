@@ -1,6 +1,8 @@
 //! Links: serialisation, delay, drop-tail queues, and outages.
 
-use natbed_network::{Attachment, HostId, LinkConfig, LinkId, PipeConfig, Place};
+use natbed_network::{
+    Attachment, HostId, LinkConfig, LinkId, PipeConfig, PipeConfigError, Place, TopologyError,
+};
 use natbed_packet::DropReason;
 use natbed_units::{SimDuration, SimTime};
 
@@ -97,7 +99,7 @@ fn packets_of_one_instant_arrive_in_the_order_they_were_sent_in() {
     let senders: Vec<HostId> = (1..=40)
         .map(|n| {
             let config = host("sender", Attachment::Lan(lan), &format!("10.0.0.{n}"));
-            world.add_host(linked(config, delayed))
+            world.add_host(linked(config, delayed.clone()))
         })
         .collect();
     // A stride that is prime to their number; each sender comes three times.
@@ -170,13 +172,13 @@ fn a_queue_holds_as_many_whole_packets_as_fit_at_any_rate() {
 }
 
 #[test]
-fn a_line_without_any_rate_sends_nothing_and_does_not_fill_up_for_ever() {
-    let (mut world, alice, _, _) = pair(up(pipe("0bit", ms(1), 10_000)));
-    for _ in 0..100 {
-        world.send(alice, to_bob(1000));
-    }
-    assert_eq!(world.losses().len(), 100);
-    assert_eq!((world.network.packets_in_flight(), world.network.poll_timeout()), (0, None));
+fn a_line_without_any_rate_is_refused() {
+    let mut world = World::new();
+    let lan = world.lan("lan", "10.0.0.0/24");
+    let link = up(pipe("0bit", ms(1), 10_000));
+    let alice = linked(host("alice", Attachment::Lan(lan), "10.0.0.1"), link);
+    let (name, source) = ("alice".to_owned(), PipeConfigError::ZeroRate);
+    assert_eq!(world.network.add_host(alice), Err(TopologyError::Pipe { name, source }));
 }
 
 #[test]

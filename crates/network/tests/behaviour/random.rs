@@ -75,7 +75,7 @@ enum Act {
     Readdress(usize),
     Join(usize, &'static str, bool),
     /// Moves the first interface of a host to one of the LANs or the Internet.
-    Roam(usize, usize, LinkConfig),
+    Roam(usize, usize, Box<LinkConfig>),
 }
 
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl<O: Observer> Game<O> {
                 inside: addresses.take(n),
                 upstream: attachment(upstream),
                 outside,
-                uplink: gateway.uplink,
+                uplink: gateway.uplink.clone(),
                 pool: Vec::new(),
                 translator: gateway.nat.clone().map(Into::into),
                 firewall: gateway.firewall.clone(),
@@ -162,10 +162,10 @@ impl<O: Observer> Game<O> {
             routers.push((network.add_gateway(config).unwrap(), upstream, outside));
         }
         let hosts = plan.hosts.iter().enumerate().map(|(n, host)| {
-            let interface = |&(home, link): &(usize, LinkConfig)| {
-                let home = home.min(lans.len());
+            let interface = |(home, link): &(usize, LinkConfig)| {
+                let home = (*home).min(lans.len());
                 let (address, attachment) = (addresses.take(home), attachment(home));
-                InterfaceConfig { address, attachment, link }
+                InterfaceConfig { address, attachment, link: link.clone() }
             };
             let interfaces = host.homes.iter().map(interface).collect();
             let firewall = host.firewall.clone();
@@ -261,7 +261,7 @@ impl<O: Observer> Game<O> {
                 let attachment =
                     self.lans.get(home).map_or(Attachment::Internet, |id| Attachment::Lan(*id));
                 let address = self.addresses.take(home);
-                let to = InterfaceConfig { address, attachment, link: *link };
+                let to = InterfaceConfig { address, attachment, link: (**link).clone() };
                 let link = self.network.move_host(host, 0, to).unwrap();
                 assert_eq!(self.network.host_links(host).next(), Some(link));
             }
@@ -408,6 +408,5 @@ fn answer(packet: Packet) -> Packet {
         }
         other @ (Body::Icmp(_) | Body::Fragment(_)) => other,
     };
-    let (source, destination, ttl) = (destination, source, Packet::DEFAULT_TTL);
-    Packet { source, destination, ttl, dont_fragment, body }
+    Packet { dont_fragment, ..Packet::new(destination, source, body) }
 }

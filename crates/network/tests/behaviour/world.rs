@@ -288,7 +288,7 @@ pub(crate) const fn delays(up: SimDuration, down: SimDuration) -> LinkConfig {
 /// A pipe of `rate` with a queue of `queue` bytes.
 pub(crate) fn pipe(rate: &str, delay: SimDuration, queue: u64) -> PipeConfig {
     let rate: Rate = rate.parse().unwrap();
-    PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue), mtu: None }
+    PipeConfig::with_rate(rate, delay, ByteCount::new(queue))
 }
 
 /// A firewall without rules.
@@ -350,25 +350,13 @@ pub(crate) fn syn(from: &str, to: &str) -> Packet {
         payload: Bytes::new(),
     };
     let body = Body::Tcp(Box::new(tcp));
-    Packet {
-        source: from.ip,
-        destination: to.ip,
-        ttl: Packet::DEFAULT_TTL,
-        dont_fragment: true,
-        body,
-    }
+    Packet::new(from.ip, to.ip, body)
 }
 
 pub(crate) fn echo_request(from: &str, to: &str, identifier: u16) -> Packet {
     let payload = Bytes::from_static(b"ping");
     let body = Body::Icmp(Icmp::EchoRequest { identifier, sequence: 1, payload });
-    Packet {
-        source: ip(from),
-        destination: ip(to),
-        ttl: Packet::DEFAULT_TTL,
-        dont_fragment: true,
-        body,
-    }
+    Packet::new(ip(from), ip(to), body)
 }
 
 /// The answer to an echo request as it arrived.
@@ -379,7 +367,7 @@ pub(crate) fn echo_reply(request: &Packet) -> Packet {
     let (identifier, sequence, payload) = (*identifier, *sequence, payload.clone());
     let body = Body::Icmp(Icmp::EchoReply { identifier, sequence, payload });
     let (source, destination) = (request.destination, request.source);
-    Packet { source, destination, ttl: Packet::DEFAULT_TTL, dont_fragment: true, body }
+    Packet::new(source, destination, body)
 }
 
 /// The error that the receiver of `packet` sends about it.

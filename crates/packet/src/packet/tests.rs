@@ -27,7 +27,7 @@ fn nat() -> Endpoint {
 }
 
 fn with_body(body: Body) -> Packet {
-    Packet { source: alice().ip, destination: bob().ip, ttl: 64, dont_fragment: true, body }
+    Packet::new(alice().ip, bob().ip, body)
 }
 
 fn udp() -> Packet {

@@ -8,7 +8,7 @@ use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, TcpSlice};
 
 use super::icmp::Echo;
 use super::{DecodeError, Layer, Version, body_checksum};
-use crate::{Body, Endpoint, Icmp, Packet, Protocol, Quoted, Tcp, TcpFlags, Udp};
+use crate::{Body, Ecn, Endpoint, Icmp, Packet, Protocol, Quoted, Tcp, TcpFlags, Udp};
 
 /// Reads one packet from `bytes`, which begin with its IP header and end with it.
 ///
@@ -33,8 +33,8 @@ pub fn decode(bytes: &[u8]) -> Result<Packet, DecodeError> {
         Protocol::Tcp => Body::Tcp(Box::new(read_tcp(&ip, body)?)),
         Protocol::Icmp => Body::Icmp(read_icmp(&ip, body)?),
     };
-    let IpHeader { source, destination, ttl, dont_fragment, .. } = ip;
-    Ok(Packet { source, destination, ttl, dont_fragment, body })
+    let IpHeader { source, destination, ttl, dont_fragment, ecn, .. } = ip;
+    Ok(Packet { source, destination, ttl, dont_fragment, ecn, is_corrupt: false, body })
 }
 
 /// The fields of an IP header that a packet or a quotation needs; it has no options or extensions.
@@ -45,6 +45,7 @@ struct IpHeader {
     ttl: u8,
     /// Set for IPv6, which says nothing of it.
     dont_fragment: bool,
+    ecn: Ecn,
     number: IpNumber,
     /// Length of header and body as the header says, in bytes.
     total_len: usize,
@@ -77,6 +78,7 @@ impl IpHeader {
             destination: header.destination_addr().into(),
             ttl: header.ttl(),
             dont_fragment: header.dont_fragment(),
+            ecn: Ecn::from_bits(header.ecn().value()),
             number: header.protocol(),
             total_len: header.total_len().into(),
         })
@@ -91,6 +93,7 @@ impl IpHeader {
             destination: header.destination_addr().into(),
             ttl: header.hop_limit(),
             dont_fragment: true,
+            ecn: Ecn::from_bits(header.traffic_class()),
             number: header.next_header(),
             total_len: Version::V6.header_len() + usize::from(header.payload_length()),
         })

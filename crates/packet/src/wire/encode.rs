@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader, Ipv6Header};
+use etherparse::{IpEcn, IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader, Ipv6Header};
 
 use super::icmp::Echo;
 use super::{EncodeError, Version, body_checksum};
@@ -69,8 +69,17 @@ fn append_packet(packet: &Packet, out: &mut Vec<u8>) -> Result<(), EncodeError> 
     if checksum == 0 && protocol == IpNumber::UDP {
         checksum = 0xffff;
     }
+    if packet.is_corrupt {
+        checksum = wrong(checksum);
+    }
     out[start + checksum_at..][..2].copy_from_slice(&checksum.to_be_bytes());
     Ok(())
+}
+
+/// Makes a checksum that is not right of one that is: which bits of the body have changed is not
+/// known, so the body stays and the sum shows it. Never zero, which would say that there is none.
+const fn wrong(checksum: u16) -> u16 {
+    if checksum == 1 { 2 } else { checksum ^ 1 }
 }
 
 /// Appends a header of its own and the part of the whole's body; only the first part has the
@@ -96,6 +105,13 @@ fn append_fragment(
     };
     append_ip_header(packet, IpNumber(protocol), Some(fragment), out)?;
     out.extend_from_slice(part);
+    // Only the first part has a checksum to show it with.
+    if packet.is_corrupt
+        && !whole.is_corrupt
+        && let Some(last) = out.last_mut()
+    {
+        *last ^= 1;
+    }
     Ok(())
 }
 
@@ -115,6 +131,7 @@ fn append_ip_header(
             let mut header = Ipv4Header {
                 total_len: fit(length)?,
                 dont_fragment: packet.dont_fragment,
+                ecn: IpEcn::try_new(packet.ecn.bits()).unwrap_or_default(),
                 time_to_live: packet.ttl,
                 protocol,
                 source: source.octets(),
@@ -132,6 +149,7 @@ fn append_ip_header(
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let next_header = fragment.map_or(protocol, |_| IpNumber::IPV6_FRAGMENTATION_HEADER);
             let header = Ipv6Header {
+                traffic_class: packet.ecn.bits(),
                 payload_length: fit(length - Ipv6Header::LEN as u64)?,
                 next_header,
                 hop_limit: packet.ttl,

@@ -3,13 +3,14 @@
 //! [`encode`] fails for what the formats cannot hold, [`decode`] for what a
 //! [`Packet`](crate::Packet) cannot hold, both with a typed error; neither
 //! panics. Fields that a packet does not have are constants on the way out and
-//! read over on the way in: traffic class, ECN and flow label (0), the
+//! read over on the way in: DSCP and flow label (0), the
 //! identification of whole IPv4 packets (0), the reserved bits of TCP, and of the packet that an ICMP error
 //! quotes everything but its protocol, addresses and ports. So decoding what
 //! was encoded gives an equal packet, but encoding what was decoded need not
-//! give equal bytes. Two things have bytes that do not decode to them: a
-//! fragment, which alone does not have its whole, and an IPv6 packet that its
-//! host may cut, which its bytes do not say.
+//! give equal bytes. Three things have bytes that do not decode to them: a
+//! fragment, which alone does not have its whole, an IPv6 packet that its
+//! host may cut, which its bytes do not say, and a corrupt packet, whose
+//! checksum is wrong.
 
 use std::net::IpAddr;
 

@@ -39,7 +39,7 @@ pub fn public_host<O: Observer>(
     let interfaces = addresses.iter().map(|address| InterfaceConfig {
         address: ip(address),
         attachment: Attachment::Internet,
-        link,
+        link: link.clone(),
     });
     let config =
         HostConfig { name: name.to_owned(), interfaces: interfaces.collect(), firewall: None };

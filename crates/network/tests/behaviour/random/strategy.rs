@@ -25,10 +25,9 @@ fn span() -> impl Strategy<Value = SimDuration> {
 
 fn pipe() -> impl Strategy<Value = PipeConfig> {
     let delay = (0_u64..20_000_000).prop_map(SimDuration::from_nanos);
-    let rate = (0_u64..50_000_000).prop_map(Rate::from_bits_per_second);
-    let limited = (rate, delay.clone(), 0_u64..10_000).prop_map(|(rate, delay, queue)| {
-        PipeConfig { rate: Some(rate), delay, queue: ByteCount::new(queue), mtu: None }
-    });
+    let rate = (1_u64..50_000_000).prop_map(Rate::from_bits_per_second);
+    let limited = (rate, delay.clone(), 2_000_u64..10_000)
+        .prop_map(|(rate, delay, queue)| PipeConfig::with_rate(rate, delay, ByteCount::new(queue)));
     let mtu = option::weighted(0.3, (200_u64..2000).prop_map(ByteCount::new));
     let pipe =
         prop_oneof![Just(PipeConfig::IDEAL), delay.prop_map(PipeConfig::with_delay), limited];
@@ -165,7 +164,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (any::<usize>(), prop::bool::weighted(0.2)).prop_map(|(n, is)| Act::Power(n, is)),
         1 => any::<usize>().prop_map(Act::Readdress),
         2 => (any::<usize>(), group, any::<bool>()).prop_map(|(n, g, j)| Act::Join(n, g, j)),
-        1 => (any::<usize>(), any::<usize>(), link()).prop_map(|(n, to, l)| Act::Roam(n, to, l)),
+        1 => (any::<usize>(), any::<usize>(), link()).prop_map(|(n, to, l)| Act::Roam(n, to, l.into())),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::{Body, Icmp, IcmpErrorKind, Tcp, TcpFlags};
+use crate::{Body, Ecn, Icmp, IcmpErrorKind, Tcp, TcpFlags};
 
 const ECHO_REQUEST: Icmp =
     Icmp::EchoRequest { identifier: 77, sequence: 1, payload: Bytes::from_static(b"ping") };
@@ -53,6 +53,30 @@ fn udp_over_ipv4() {
         4500 0021 0000 4000 4011 4ee7
         c0a8 0102 c633 6407
         1388 0d96 000d aefe
+        6865 6c6c 6f
+        ",
+    );
+}
+
+/// The low two bits of the second byte of IPv4, and of the traffic class of IPv6 (RFC 3168).
+#[test]
+fn ecn_over_both() {
+    check(
+        &Packet { ecn: Ecn::Ect0, ..udp_v4(b"hello") },
+        "
+        4502 0021 0000 4000 4011 4ee5
+        c0a8 0102 c633 6407
+        1388 0d96 000d aefe
+        6865 6c6c 6f
+        ",
+    );
+    check(
+        &Packet { ecn: Ecn::Ce, ttl: 63, ..udp_v6(b"hello") },
+        "
+        6030 0000 000d 113f
+        2001 0db8 0001 0000 0000 0000 0000 0002
+        2001 0db8 0002 0000 0000 0000 0000 0007
+        1388 0d96 000d 3f66
         6865 6c6c 6f
         ",
     );

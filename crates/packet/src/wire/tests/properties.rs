@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Body, Icmp, IcmpErrorKind, Protocol, Quoted, Tcp, TcpFlags, Udp};
+use crate::{Body, Ecn, Icmp, IcmpErrorKind, Protocol, Quoted, Tcp, TcpFlags, Udp};
 
 fn payload() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..64).prop_map(Bytes::from)
@@ -85,11 +85,12 @@ fn packet() -> impl Strategy<Value = Packet> {
         tcp().prop_map(|tcp| Body::Tcp(Box::new(tcp))),
         query().prop_map(Body::Icmp),
     ];
-    let plain = (addresses(), any::<u8>(), any::<bool>(), flow).prop_map(
-        |((source, destination), ttl, dont_fragment, body)| {
+    let ecn = any::<u8>().prop_map(Ecn::from_bits);
+    let plain = (addresses(), any::<u8>(), any::<bool>(), ecn, flow).prop_map(
+        |((source, destination), ttl, dont_fragment, ecn, body)| {
             // IPv6 has no bit for it.
             let dont_fragment = dont_fragment || source.is_ipv6();
-            Packet { source, destination, ttl, dont_fragment, body }
+            Packet { ttl, dont_fragment, ecn, ..Packet::new(source, destination, body) }
         },
     );
     let error = (quoted(), kind(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u8>()).prop_map(
@@ -99,7 +100,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             };
             let body = Body::Icmp(Icmp::Error { kind, quoted: Box::new(quoted) });
             let (source, destination) = (ip(source), ip(destination));
-            Packet { source, destination, ttl, dont_fragment: true, body }
+            Packet { ttl, ..Packet::new(source, destination, body) }
         },
     );
     prop_oneof![3 => plain, 1 => error]

@@ -6,54 +6,14 @@ use natbed_units::{ByteCount, Rate, SimDuration, SimTime};
 use crate::id::Place;
 use crate::slab::Slot;
 
-/// One direction of a link as it is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PipeConfig {
-    /// Bits per second on the wire, IP header included; `None` is unlimited.
-    pub rate: Option<Rate>,
-    /// Time from the last bit in to the last bit out.
-    pub delay: SimDuration,
-    /// The most bytes that wait for the line, the packet being sent included; drop-tail.
-    pub queue: ByteCount,
-    /// The longest packet it takes, IP header included; `None` takes all.
-    ///
-    /// The node that would send a longer one into it cuts it into fragments or drops it. A LAN is
-    /// no such node: toward its members it acts for its gateway with what came through that, and
-    /// loses the rest in silence. IPv4 needs 68 bytes (RFC 791), IPv6 1280 (RFC 8200 section 5):
-    /// with less some packets cannot be cut small enough.
-    pub mtu: Option<ByteCount>,
-}
+mod config;
+mod validate;
 
-impl PipeConfig {
-    /// A pipe that takes no time: packets pass in the instant they come.
-    pub const IDEAL: Self = Self::with_delay(SimDuration::ZERO);
-
-    /// Makes a pipe of unlimited rate.
-    #[must_use]
-    pub const fn with_delay(delay: SimDuration) -> Self {
-        Self { rate: None, delay, queue: ByteCount::new(256 * 1024), mtu: None }
-    }
-}
-
-/// Both directions of a link, named as its host or gateway sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkConfig {
-    /// From the host or gateway toward the LAN or the core.
-    pub up: PipeConfig,
-    /// Toward the host or gateway.
-    pub down: PipeConfig,
-}
-
-impl LinkConfig {
-    /// A link that takes no time either way.
-    pub const IDEAL: Self = Self { up: PipeConfig::IDEAL, down: PipeConfig::IDEAL };
-
-    /// Makes a link with the same pipe in both directions.
-    #[must_use]
-    pub const fn symmetric(pipe: PipeConfig) -> Self {
-        Self { up: pipe, down: pipe }
-    }
-}
+pub use config::{
+    Codel, Distribution, Fate, FqCodel, GilbertElliott, Jitter, Line, LinkConfig, Loss, PipeConfig,
+    Queue, QueueLimit, RateSchedule, Red, Shaper,
+};
+pub use validate::PipeConfigError;
 
 /// What became of a packet that was put into a pipe.
 pub(crate) enum Entry {
@@ -87,13 +47,22 @@ impl Pipe {
     /// An MTU that no packet reaches.
     pub(crate) const NO_MTU: u32 = u32::MAX;
 
-    pub(crate) fn new(config: PipeConfig, to: Place) -> Self {
+    /// Makes a pipe that has been validated.
+    pub(crate) fn new(config: &PipeConfig, to: Place) -> Self {
+        let rate = match config.line {
+            Line::Rate(rate) => Some(rate),
+            _ => None,
+        };
+        let queue = match config.queue {
+            Queue::DropTail(QueueLimit { bytes: Some(bytes), .. }) => bytes,
+            _ => ByteCount::new(u64::MAX),
+        };
         Self {
             to,
             mtu: mtu(config),
-            rate: config.rate,
+            rate,
             delay: config.delay,
-            queue: bit_nanos(config.queue),
+            queue: bit_nanos(queue),
             busy_until: SimTime::ZERO,
             busy_rest: 0,
             is_down: false,
@@ -147,7 +116,7 @@ impl Pipe {
 }
 
 /// The MTU of a pipe in bytes, [`Pipe::NO_MTU`] if there is none.
-pub(crate) fn mtu(config: PipeConfig) -> u32 {
+fn mtu(config: &PipeConfig) -> u32 {
     config.mtu.map_or(Pipe::NO_MTU, |mtu| u32::try_from(mtu.bytes()).unwrap_or(Pipe::NO_MTU))
 }
 
@@ -165,13 +134,11 @@ mod tests {
     use crate::id::{HostId, Place};
 
     fn pipe(rate: u64, queue: u64) -> Pipe {
-        let config = PipeConfig {
-            rate: Some(Rate::from_bits_per_second(rate)),
-            delay: SimDuration::from_millis(10),
-            queue: ByteCount::new(queue),
-            mtu: None,
-        };
-        Pipe::new(config, Place::Host(HostId(0)))
+        let (rate, delay) = (Rate::from_bits_per_second(rate), SimDuration::from_millis(10));
+        Pipe::new(
+            &PipeConfig::with_rate(rate, delay, ByteCount::new(queue)),
+            Place::Host(HostId(0)),
+        )
     }
 
     fn out(pipe: &mut Pipe, now_us: u64, bytes: u64) -> Result<u64, DropReason> {
@@ -201,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_ideal_pipe_takes_no_time() {
-        let mut pipe = Pipe::new(PipeConfig::IDEAL, Place::Host(HostId(0)));
+        let mut pipe = Pipe::new(&PipeConfig::IDEAL, Place::Host(HostId(0)));
         let entry = pipe.enter(SimTime::ZERO, || ByteCount::new(1_500));
         assert!(matches!(entry, Ok(Entry::Passed)));
     }
