@@ -8,17 +8,17 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use natbed_load::{EchoConfig, LoadConfig, LoadSet, PlannedLoad, SideReport};
 use natbed_network::HostId;
 use natbed_network::observe::{Capture, PayloadTag, RouteChange, Sighting};
 use natbed_packet::pcapng::WriteError;
 use natbed_peer::{
-    AgentSource, Discovery, EchoConfig, IceServers, RESTARTS_MAX, Restart, STUN_PORT,
-    SessionConfig, SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents,
-    run_session,
+    AgentSource, Discovery, IceServers, RESTARTS_MAX, Restart, STUN_PORT, SessionConfig,
+    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents, run_session,
 };
 use natbed_runtime::{EPOCH_UNIX_SECONDS, Handle, Host, Limits, RunEnd, World};
 use natbed_scenario as scenario;
-use natbed_scenario::{Load, Scenario, Session, Stack};
+use natbed_scenario::{Load, NamedLoad, Scenario, Session, Stack};
 use natbed_units::{Seed, SimDuration, SimTime};
 
 use crate::events;
@@ -36,6 +36,9 @@ const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(600);
 pub struct RunOutput {
     /// The sessions' reports in the scenario's order; `None` for one that had not ended.
     pub sessions: Vec<Option<SessionReport>>,
+    /// What each session's loads came to, each load's first side being that of the first peer;
+    /// empty for a session that had not ended.
+    pub loads: Vec<Vec<[SideReport; 2]>>,
     /// What the witness saw of each session.
     pub sightings: Vec<Sighting>,
     /// Which way each session's payload went from when on.
@@ -84,7 +87,7 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     let refusal = events::schedule(&mut world, scenario, &parts);
 
     let reports = Arc::new(Mutex::new(vec![None; scenario.sessions.len()]));
-    let plan = Plan::new(&mut world, scenario, &parts.hosts, tags.clone(), Arc::clone(&reports));
+    let plan = Plan::new(&mut world, scenario, &parts.hosts, &tags, seed, Arc::clone(&reports))?;
     let finished = world.run_async(plan.carry_out())?;
     if let Some(result) = finished.output {
         result?;
@@ -101,9 +104,12 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         sink.and_then(|sink| sink.into_inner().map_err(io::IntoInnerError::into_error))
             .with_context(|| format!("cannot write the capture {}", path.display()))?;
     }
-    let sessions = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    let (sessions, loads) = reports.into_iter().map(Option::unzip).unzip();
+    let loads: Vec<Option<_>> = loads;
     Ok(RunOutput {
         sessions,
+        loads: loads.into_iter().map(Option::unwrap_or_default).collect(),
         routes: tags.iter().map(|tag| witness.route_changes(*tag).to_vec()).collect(),
         hosts: parts.hosts.clone(),
         sightings: tags.iter().map(|tag| witness.sighting(*tag).unwrap_or_default()).collect(),
@@ -125,7 +131,11 @@ fn events_max(scenario: &Scenario, session: &Session) -> u64 {
     const CONNECTING: u64 = 100_000;
     const PER_SECOND: u64 = 100;
     const PER_ECHO: u64 = 100;
-    let Load::Echo { count, .. } = session.load;
+    let count = session.loads.iter().map(|load| match load.load {
+        Load::Echo { count, .. } => count,
+        _ => 0,
+    });
+    let count: u32 = count.sum();
     let attempts = match session.restart {
         scenario::Restart::Never => 1,
         scenario::Restart::Disconnected | scenario::Restart::Failed => 1 + RESTARTS_MAX as u64,
@@ -157,16 +167,19 @@ struct Plan {
     /// The hosts that have an agent, each once.
     peers: Vec<Host>,
     sessions: Vec<PlannedSession>,
-    reports: Arc<Mutex<Vec<Option<SessionReport>>>>,
+    reports: Reports,
 }
 
-#[derive(Clone)]
+/// What each session came to, and its loads.
+type Reports = Arc<Mutex<Vec<Option<(SessionReport, Vec<[SideReport; 2]>)>>>>;
+
 struct PlannedSession {
     /// Indices into the plan's peers.
     peers: [usize; 2],
     stack: Stack,
     servers: IceServers,
     config: SessionConfig,
+    load: Arc<LoadSet>,
 }
 
 impl Plan {
@@ -174,9 +187,11 @@ impl Plan {
         world: &mut World<Observers>,
         scenario: &Scenario,
         hosts: &[HostId],
-        tags: Vec<PayloadTag>,
-        reports: Arc<Mutex<Vec<Option<SessionReport>>>>,
-    ) -> Self {
+        tags: &[PayloadTag],
+        seed: Seed,
+        reports: Reports,
+    ) -> anyhow::Result<Self> {
+        let handle = world.handle();
         let servers = scenario
             .hosts
             .iter()
@@ -199,14 +214,20 @@ impl Plan {
             .sessions
             .iter()
             .zip(tags)
-            .map(|(session, tag)| PlannedSession {
-                peers: session.between.map(&mut peer_of),
-                stack: session.stack,
-                servers: ice_servers(scenario, session),
-                config: session_config(session, tag),
+            .map(|(session, tag)| {
+                let seed = seed.derive(&format!("session/{}", session.name));
+                let load = LoadSet::new(&handle, *tag, &loads(session), seed)
+                    .with_context(|| format!("session {}", session.name))?;
+                Ok(PlannedSession {
+                    peers: session.between.map(&mut peer_of),
+                    stack: session.stack,
+                    servers: ice_servers(scenario, session),
+                    config: session_config(session),
+                    load: Arc::new(load),
+                })
             })
-            .collect();
-        Self { handle: world.handle(), servers, peers, sessions, reports }
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { handle, servers, peers, sessions, reports })
     }
 
     async fn carry_out(self) -> anyhow::Result<()> {
@@ -220,16 +241,20 @@ impl Plan {
             vnets.push(Arc::new(VnetHost::new(&handle, host).await?));
         }
         let mut tasks = Vec::with_capacity(sessions.len());
-        for PlannedSession { peers, stack, servers, config } in sessions {
+        for PlannedSession { peers, stack, servers, config, load } in sessions {
             let sources = peers.map(|peer| -> Arc<dyn AgentSource> {
                 let host = Arc::clone(&vnets[peer]);
                 match stack {
                     Stack::WebrtcIce => Arc::new(WebrtcAgents::new(&handle, host, servers.clone())),
+                    Stack::None => unimplemented!("until there are sessions without a stack"),
                 }
             });
             let agents = [sources[0].agent().await?, sources[1].agent().await?];
             let clock = handle.clone();
-            let session = async move { run_session(&clock, config, agents, sources).await };
+            let session = async move {
+                let report = run_session(&clock, config, agents, sources, &*load).await;
+                (report, load.reports())
+            };
             tasks.push(handle.spawn(session));
         }
         for (index, task) in tasks.into_iter().enumerate() {
@@ -273,14 +298,11 @@ fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
     IceServers { stun, turn }
 }
 
-fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {
+fn session_config(session: &Session) -> SessionConfig {
     let scenario::Discovery::Rendezvous { delay } = session.discovery;
-    let Load::Echo { count, interval, size } = session.load;
     SessionConfig {
-        tag,
         discovery: Discovery::Rendezvous { delay },
         start: session.start,
-        echo: EchoConfig { count, interval, size: usize::try_from(size.bytes()).unwrap_or(0) },
         hold: session.hold,
         restart: match session.restart {
             scenario::Restart::Never => Restart::Never,
@@ -288,4 +310,16 @@ fn session_config(session: &Session, tag: PayloadTag) -> SessionConfig {
             scenario::Restart::Failed => Restart::Failed,
         },
     }
+}
+
+fn loads(session: &Session) -> Vec<PlannedLoad> {
+    let config = |load: &NamedLoad| match load.load {
+        Load::Echo { count, interval, size } => {
+            let size = usize::try_from(size.bytes()).unwrap_or(0);
+            LoadConfig::Echo(EchoConfig { count, interval, size })
+        }
+        _ => unimplemented!("until the loads are there"),
+    };
+    let plan = |load| PlannedLoad { config: config(load), after: load.after };
+    session.loads.iter().map(plan).collect()
 }

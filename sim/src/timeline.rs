@@ -8,9 +8,10 @@
 //! a direction down already, such as a cable that is plugged in again, has lost nothing, and has
 //! recovered what came up before the next event.
 
+use natbed_load::EchoReport;
 use natbed_network::HostId;
 use natbed_network::observe::RouteChange;
-use natbed_peer::{EchoReport, IceState, SessionReport};
+use natbed_peer::{IceState, SessionReport};
 use natbed_report::Path;
 use natbed_scenario::{EventAction, FirewallTarget, LinkTarget, Scenario};
 use natbed_units::{SimDuration, SimTime};
@@ -36,15 +37,17 @@ pub struct Consequence {
 
 /// Says what each event did to a session, in the order of time.
 ///
-/// `hosts` are the session's peers in the network, `routes` the witness's word on the session.
+/// `echoes` is what each peer saw of the session's echo load, if it has one; `hosts` are the
+/// session's peers in the network, `routes` the witness's word on the session.
 #[must_use]
 pub fn timeline(
     scenario: &Scenario,
     report: &SessionReport,
+    echoes: Option<[&EchoReport; 2]>,
     hosts: [HostId; 2],
     routes: &[RouteChange],
 ) -> Vec<Consequence> {
-    let directions = [0, 1].map(|from| Direction::new(report, from));
+    let directions = [0, 1].map(|from| Direction::new(report, echoes, from));
     let mut consequences = Vec::with_capacity(scenario.events.len());
     for event in &scenario.events {
         let at = SimTime::ZERO + event.at;
@@ -125,10 +128,10 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(report: &SessionReport, from: usize) -> Self {
+    fn new(report: &SessionReport, echoes: Option<[&EchoReport; 2]>, from: usize) -> Self {
         let empty = EchoReport::default();
-        let echo = |peer: usize| report.peers[peer].echo.as_ref().unwrap_or(&empty);
-        let (sent, arrivals) = (&echo(from).sent, &echo(1 - from).arrivals);
+        let echoes = echoes.unwrap_or([&empty; 2]);
+        let (sent, arrivals) = (&echoes[from].sent, &echoes[1 - from].arrivals);
         let mut direction = Self { turns: Vec::new(), due: None, failed_first: None };
         let mut transit = SimDuration::ZERO;
         for (number, sent) in sent.iter().enumerate() {

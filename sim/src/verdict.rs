@@ -7,7 +7,9 @@ use natbed_network::observe::{Route, Sighting};
 use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
 use natbed_report::{EchoRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
-use natbed_scenario::{Attachment, EventAction, Expect, ExpectedPath, Scenario, Session};
+use natbed_scenario::{
+    Attachment, EventAction, Expect, ExpectedPath, LoadExpect, Scenario, Session,
+};
 use natbed_units::{SimDuration, SimTime};
 
 use crate::oracle::Oracle;
@@ -66,6 +68,8 @@ pub struct Observed<'a> {
     pub agents: [Option<Path>; 2],
     /// What came of the load.
     pub load: Option<&'a EchoRecord>,
+    /// What is expected of the load.
+    pub load_expect: LoadExpect,
     /// What each event did to the session.
     pub timeline: &'a [Consequence],
     /// Why and when the run ended, for the message when the session did not.
@@ -182,7 +186,7 @@ fn check_expectation(
     for (side, peer) in ["controlling", "controlled"].iter().zip(&report.peers) {
         check_states(side, peer, expect, reasons);
     }
-    check_load(observed.load, expect, reasons);
+    check_load(observed.load, &observed.load_expect, reasons);
     check_timeline(observed.timeline, expect, reasons);
 }
 
@@ -218,9 +222,9 @@ fn check_states(side: &str, peer: &PeerReport, expect: &Expect, reasons: &mut Ve
     }
 }
 
-fn check_load(load: Option<&EchoRecord>, expect: &Expect, reasons: &mut Vec<String>) {
+fn check_load(load: Option<&EchoRecord>, expect: &LoadExpect, reasons: &mut Vec<String>) {
     let stats = load.map(|load| &load.total);
-    if let Some(limit) = expect.loss.map(|loss| loss.at_most) {
+    if let Some(limit) = expect.loss.and_then(|loss| loss.at_most) {
         match stats {
             None => reasons.push(format!("loss: expected at most {limit}, nothing was sent")),
             Some(stats) if stats.loss_ppm > limit.as_ppm() => reasons.push(format!(
@@ -235,7 +239,7 @@ fn check_load(load: Option<&EchoRecord>, expect: &Expect, reasons: &mut Vec<Stri
         ("rtt_p95", expect.rtt_p95, stats.and_then(|stats| stats.rtt_p95_ns)),
     ];
     for (name, limit, measured) in round_trips {
-        let Some(limit) = limit.map(|limit| limit.at_most) else { continue };
+        let Some(limit) = limit.and_then(|limit| limit.at_most) else { continue };
         match measured.map(SimDuration::from_nanos) {
             None => reasons.push(format!("{name}: expected at most {limit}, no echo came back")),
             Some(measured) if measured > limit => {

@@ -4,7 +4,7 @@
 //!   `webrtc-ice` crate, unmodified, on a [`VnetHost`]
 //! - [`TurnServer`]: the `turn` crate's server, unmodified, for STUN and TURN
 //! - [`DiscoveryServer`], [`DiscoveryClient`]: NAT Behavior Discovery (RFC 5780) as sans-IO processes
-//! - [`run_session`]: gather, swap candidates, check, send the [`EchoConfig`] load, hold, close;
+//! - [`run_session`]: gather, swap candidates, check, let the [`SessionLoad`] run, hold, close;
 //!   and again with fresh agents when [`Restart`] says so
 //!
 //! Not in scope: judging. What a session came to is a [`SessionReport`]; who is right about the
@@ -13,7 +13,6 @@
 
 mod agent;
 mod behaviour_discovery;
-mod echo;
 mod restart;
 mod session;
 mod turn_server;
@@ -28,9 +27,8 @@ pub use behaviour_discovery::{
     BindingRequest, BindingResponse, Change, DiscoveryClient, DiscoveryEvent, DiscoveryServer,
     TransactionId,
 };
-pub use echo::{EchoConfig, EchoReport};
 pub use restart::{RESTARTS_MAX, Restart, RestartReport};
-pub use session::{Discovery, PeerReport, SessionConfig, SessionReport, run_session};
+pub use session::{Discovery, PeerReport, SessionConfig, SessionLoad, SessionReport, run_session};
 pub use turn_server::{STUN_PORT, TurnServer, TurnServerError};
 pub use vnet::{VnetError, VnetHost};
 pub use webrtc::{WEBRTC_ICE, WebrtcAgent, WebrtcAgents};

@@ -8,11 +8,10 @@ use std::mem;
 use std::sync::Arc;
 
 use natbed_runtime::Handle;
-use natbed_units::SimTime;
+use natbed_units::{SimDuration, SimTime};
 
 use crate::agent::{AgentSource, Channel, IceAgent, IceState, SelectedPair};
-use crate::echo::{Echo, EchoConfig};
-use crate::session::{Attempt, PeerReport, SessionConfig};
+use crate::session::{Attempt, PeerReport, SessionConfig, SessionLoad};
 
 /// The most restarts of a session; after them it stays as it is.
 pub const RESTARTS_MAX: usize = 16;
@@ -89,28 +88,25 @@ impl Supervisor {
     /// Connects the first agents, or those of as many restarts as it takes; `None` if none connect.
     ///
     /// It goes on for as long as the load and the hold would have taken.
-    pub(crate) async fn connect(&mut self) -> Option<[Arc<dyn Channel>; 2]> {
+    pub(crate) async fn connect(&mut self, load: SimDuration) -> Option<[Arc<dyn Channel>; 2]> {
         let channels = self.attempt().await;
         if channels.is_some() || self.config.restart == Restart::Never {
             return channels;
         }
         let failed = self.failed()?;
-        let EchoConfig { count, interval, .. } = self.config.echo;
-        self.deadline = self.handle.now() + interval * u64::from(count) + self.config.hold;
+        self.deadline = self.handle.now() + load + self.config.hold;
         let channels = self.restart(failed).await;
         self.deadline = SimTime::MAX;
         channels
     }
 
     /// Restarts whenever the configuration says so; ends only by being dropped.
-    pub(crate) async fn keep_connected(&mut self, echoes: &[Arc<Echo>; 2]) {
+    pub(crate) async fn keep_connected(&mut self, load: &dyn SessionLoad) {
         while self.config.restart != Restart::Never && self.restarts.len() < RESTARTS_MAX {
             let trouble = self.trouble().await;
-            echoes.iter().for_each(|echo| echo.detach());
+            load.detach();
             let Some(channels) = self.restart(trouble).await else { break };
-            for (echo, channel) in echoes.iter().zip(channels) {
-                echo.attach(channel);
-            }
+            load.attach(channels);
         }
         std::future::pending::<()>().await;
     }

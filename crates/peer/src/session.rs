@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use natbed_network::observe::PayloadTag;
+use async_trait::async_trait;
 use natbed_runtime::Handle;
 use natbed_units::{SimDuration, SimTime};
 
 use crate::agent::{
     AgentError, AgentSource, Channel, IceAgent, IceDescription, Role, SelectedPair, StateChange,
 };
-use crate::echo::{Echo, EchoConfig, EchoReport};
 use crate::restart::{Restart, RestartReport, Supervisor};
 
 /// How the peers learn of each other.
@@ -25,14 +24,10 @@ pub enum Discovery {
 /// What a session does; the first of two peers controls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// Marks the session's payload for the witness.
-    pub tag: PayloadTag,
     /// How the peers learn of each other.
     pub discovery: Discovery,
     /// How much later than the swap each peer begins its checks, at every restart too.
     pub start: [SimDuration; 2],
-    /// What goes over the pair.
-    pub echo: EchoConfig,
     /// How long the pair is kept, counted from when both agents reported a connection.
     pub hold: SimDuration,
     /// When both peers give their agents up and begin anew with fresh ones.
@@ -50,8 +45,6 @@ pub struct PeerReport {
     pub states: Vec<StateChange>,
     /// The pair its last agent used last.
     pub pair: Option<SelectedPair>,
-    /// What came of the load.
-    pub echo: Option<EchoReport>,
     /// Why its last agent has no connection.
     pub failure: Option<AgentError>,
 }
@@ -65,6 +58,8 @@ pub struct SessionReport {
     pub peers: [PeerReport; 2],
     /// How often the peers began anew, and what came of it.
     pub restarts: Vec<RestartReport>,
+    /// When the load sent its last datagram that carried anything new.
+    pub load_sent: Option<SimTime>,
 }
 
 impl SessionReport {
@@ -89,9 +84,29 @@ impl SessionReport {
         let Some(connected) = self.restarts.last().and_then(|restart| restart.connected) else {
             return false;
         };
-        let echoes = self.peers.iter().filter_map(|peer| peer.echo.as_ref());
-        echoes.filter_map(|echo| echo.sent.last()).max().is_some_and(|last| *last < connected)
+        self.load_sent.is_some_and(|last| last < connected)
     }
+}
+
+/// What the peers of a session send to each other once they are connected.
+#[async_trait]
+pub trait SessionLoad: Send + Sync {
+    /// Returns how long it takes if all goes well, as far as that is known beforehand.
+    ///
+    /// A session that cannot connect and may restart tries again for that long.
+    fn duration(&self) -> SimDuration;
+
+    /// Returns when the last datagram was sent that carried anything new.
+    fn last_sent(&self) -> Option<SimTime>;
+
+    /// Goes on over these channels, those of the first and the second peer.
+    fn attach(&self, channels: [Arc<dyn Channel>; 2]);
+
+    /// Has nothing to send over from now on: what is due until the next channels is lost.
+    fn detach(&self);
+
+    /// Runs both peers' part to its end.
+    async fn run(&self);
 }
 
 /// Runs a session between two agents and closes both.
@@ -102,29 +117,24 @@ pub async fn run_session(
     config: SessionConfig,
     agents: [Arc<dyn IceAgent>; 2],
     sources: [Arc<dyn AgentSource>; 2],
+    load: &dyn SessionLoad,
 ) -> SessionReport {
     let started = handle.now();
     let mut supervisor = Supervisor::new(handle, config, agents, sources);
-    if let Some(channels) = supervisor.connect().await {
+    if let Some(channels) = supervisor.connect(load.duration()).await {
         let release = handle.now() + config.hold;
-        let echoes = [0, 1].map(|_| Echo::new(handle, config.tag, config.echo));
-        for (echo, channel) in echoes.iter().zip(channels) {
-            echo.attach(channel);
-        }
-        let load = async {
-            tokio::join!(echoes[0].run(), echoes[1].run());
+        load.attach(channels);
+        let loaded = async {
+            load.run().await;
             handle.sleep_until(release).await;
         };
         tokio::select! { biased;
-            () = load => {}
-            () = supervisor.keep_connected(&echoes) => {}
-        }
-        for (peer, echo) in supervisor.peers.iter_mut().zip(&echoes) {
-            peer.echo = Some(echo.report());
+            () = loaded => {}
+            () = supervisor.keep_connected(load) => {}
         }
     }
     let (peers, restarts) = supervisor.close().await;
-    SessionReport { started, peers, restarts }
+    SessionReport { started, peers, restarts, load_sent: load.last_sent() }
 }
 
 /// Both peers' part in getting connected once, with fresh agents.

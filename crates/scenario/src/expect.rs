@@ -8,7 +8,7 @@ use natbed_units::{Ppm, SimDuration};
 use crate::decode::{Fields, keys, list, parse, span_of_run, text, word};
 use crate::problem::{Problem, Problems};
 use crate::reference::ORACLE;
-use crate::scenario::{AtMost, ExpectedPath, IceState, Path};
+use crate::scenario::{Bounds, ExpectedPath, IceState, Path};
 use crate::tree::{Entry, Located, Node, Span};
 
 pub(crate) struct ExpectKeys {
@@ -18,9 +18,9 @@ pub(crate) struct ExpectKeys {
     pub(crate) connect_within: Option<Located<SimDuration>>,
     pub(crate) states: Vec<Located<IceState>>,
     pub(crate) final_state: Option<Located<IceState>>,
-    pub(crate) loss: Option<AtMost<Ppm>>,
-    pub(crate) rtt_p50: Option<AtMost<SimDuration>>,
-    pub(crate) rtt_p95: Option<AtMost<SimDuration>>,
+    pub(crate) loss: Option<Bounds<Ppm>>,
+    pub(crate) rtt_p50: Option<Bounds<SimDuration>>,
+    pub(crate) rtt_p95: Option<Bounds<SimDuration>>,
     pub(crate) noticed_within: Option<Located<SimDuration>>,
     pub(crate) recover_within: Option<Located<SimDuration>>,
 }
@@ -66,9 +66,9 @@ fn bound<T: FromStr<Err: Display>>(
     key: &'static str,
     what: &str,
     problems: &mut Problems,
-) -> Option<AtMost<T>> {
+) -> Option<Bounds<T>> {
     let entry = fields.get(key)?;
     let fields = Fields::open(&entry.value, entry.key.span, &keys::AT_MOST, problems)?;
     let at_most = fields.required("at_most", problems)?;
-    Some(AtMost { at_most: parse(&at_most.value, what, problems)?.value })
+    Some(Bounds { at_least: None, at_most: Some(parse(&at_most.value, what, problems)?.value) })
 }

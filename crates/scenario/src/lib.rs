@@ -72,10 +72,11 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Axis, Document, LANGUAGE_VERSION, load, load_with};
 pub use profile::{NamedProfile, load_profiles};
 pub use scenario::{
-    AtMost, Attachment, Case, Discovery, Event, EventAction, Expect, ExpectedPath, FirewallChoice,
-    FirewallTarget, Gateway, Host, HostIndex, IceState, Interface, Internet, Ipv6Gateway, Lan,
-    LanIndex, Link, LinkTarget, Load, NatChoice, Path, ProfileRef, Restart, Scenario, SecondLan,
-    Serve, Session, Stack, TurnService, UnknownWordError,
+    Amount, Attachment, Bounds, Case, CongestionControl, DatagramsLoad, Discovery, Event,
+    EventAction, Expect, ExpectedPath, FirewallChoice, FirewallTarget, Gateway, Host, HostIndex,
+    IceState, Interface, Internet, Ipv6Gateway, Lan, LanIndex, Link, LinkTarget, Load, LoadExpect,
+    NamedLoad, NatChoice, Path, ProfileRef, QuicLoad, Reach, Restart, Scenario, SctpLoad,
+    SecondLan, Sender, Serve, Session, Stack, TcpLoad, Transfer, TurnService, UnknownWordError,
 };
 pub use seeds::{ParseSeedsError, SeedRange};
 pub use source::{LoadError, Source};

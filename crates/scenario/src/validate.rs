@@ -10,7 +10,8 @@ use crate::lan::IPV4;
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
 use crate::scenario::{
-    Discovery, Expect, ExpectedPath, HostIndex, IceState, Load, Path, Restart, Serve, Session,
+    Discovery, Expect, ExpectedPath, HostIndex, IceState, Load, LoadExpect, NamedLoad, Path,
+    Restart, Serve, Session,
 };
 use crate::session::SessionKeys;
 use crate::tree::Located;
@@ -48,11 +49,24 @@ impl Written<'_> {
             name: session.name.value.to_owned(),
             between: between?.map(HostIndex),
             stack: session.stack,
+            reach: None,
             discovery: session.discovery,
             stun,
             turn,
             start: start?,
-            load: session.load,
+            loads: vec![NamedLoad {
+                name: None,
+                load: session.load,
+                after: SimDuration::ZERO,
+                expect: session.expect.as_ref().map_or_else(LoadExpect::default, |expect| {
+                    LoadExpect {
+                        loss: expect.loss,
+                        rtt_p50: expect.rtt_p50,
+                        rtt_p95: expect.rtt_p95,
+                        ..LoadExpect::default()
+                    }
+                }),
+            }],
             hold: session.hold,
             restart: session.restart,
             expect: session.expect.as_ref().map(|expect| Expect {
@@ -60,9 +74,6 @@ impl Written<'_> {
                 connect_within: expect.connect_within.map(|within| within.value),
                 states: expect.states.iter().map(|state| state.value).collect(),
                 final_state: expect.final_state.map(|state| state.value),
-                loss: expect.loss,
-                rtt_p50: expect.rtt_p50,
-                rtt_p95: expect.rtt_p95,
                 noticed_within: expect.noticed_within.map(|within| within.value),
                 recover_within: expect.recover_within.map(|within| within.value),
                 line: lines.line(expect.at.range().start),
@@ -144,9 +155,12 @@ impl Written<'_> {
     /// Reports a session whose own times alone go beyond the horizon.
     fn check_time(&self, session: &SessionKeys<'_>, problems: &mut Problems) {
         let Discovery::Rendezvous { delay } = session.discovery;
-        let Load::Echo { count, interval, .. } = session.load;
+        let load = match session.load {
+            Load::Echo { count, interval, .. } => interval * u64::from(count - 1),
+            _ => SimDuration::ZERO,
+        };
         let start = session.start.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
-        let needed = delay + start + interval * u64::from(count - 1) + session.hold;
+        let needed = delay + start + load + session.hold;
         let (name, horizon) = (session.name.value, self.horizon);
         if needed > horizon {
             problems.push(

@@ -3,7 +3,7 @@
 use natbed_nat::{
     FirewallConfig, Mapping, NatConfig, Pooling, PortAllocation, PortBlocks, WanInput,
 };
-use natbed_scenario::{EventAction, HostIndex, LanIndex, Load, NatChoice, Scenario, Session};
+use natbed_scenario::{EventAction, HostIndex, LanIndex, NatChoice, Scenario, Session};
 use natbed_units::SimDuration;
 
 use super::Oracle;
@@ -132,8 +132,8 @@ fn check_firewall(firewall: &FirewallConfig) -> Result<(), Oracle> {
 }
 
 pub(super) fn check_links(session: &Session, sides: &[Side<'_>; 2]) -> Result<(), Oracle> {
-    let Load::Echo { size, .. } = session.load;
-    let largest = size.bytes() + CHECK_BYTES;
+    let largest = session.loads.iter().map(|load| load.load.largest_datagram().bytes()).max();
+    let largest = largest.unwrap_or(0) + CHECK_BYTES;
     let mut links = sides.iter().flat_map(Side::links);
     if links.any(|link| link.mtu.is_some_and(|mtu| u64::from(mtu) < largest)) {
         return Err(Oracle::open("a link may be too narrow for checks or payload"));

@@ -4,13 +4,14 @@ mod nat;
 
 use std::collections::BTreeMap;
 
+use natbed_load::{EchoReport, SideReport};
 use natbed_peer::{Candidate, RestartReport, SelectedPair, SessionReport};
 use natbed_report::{
     CandidateRecord, EchoRecord, EchoSamples, LoadRecord, LostRecord, NoticedRecord, PacketCounts,
     PairRecord, Path, PayloadCounts, ProfileRecord, RecoveredRecord, RestartRecord, RunRecord,
     StateRecord, TimelineRecord, Verdict,
 };
-use natbed_scenario::{Case, Expect, ExpectedPath, ProfileRef, Scenario, Session};
+use natbed_scenario::{Bounds, Case, Expect, ExpectedPath, ProfileRef, Scenario, Session};
 use natbed_units::SimTime;
 use serde_json::{Value, json};
 
@@ -50,11 +51,12 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
     for (index, session) in scenario.sessions.iter().enumerate() {
         let report = output.sessions.get(index).and_then(Option::as_ref);
         let sighting = output.sightings.get(index).copied().unwrap_or_default();
-        let echo = report.and_then(|report| echo_record(scenario, session, report));
+        let echoes = output.loads.get(index).and_then(|loads| echoes(loads));
+        let echo = echoes.map(|echoes| echo_record(scenario, session, echoes));
         let hosts = session.between.map(|host| output.hosts[host.0]);
         let routes = output.routes.get(index).map_or(&[][..], Vec::as_slice);
-        let timeline =
-            report.map_or_else(Vec::new, |report| timeline(scenario, report, hosts, routes));
+        let timeline = report
+            .map_or_else(Vec::new, |report| timeline(scenario, report, echoes, hosts, routes));
         let observed = Observed {
             report,
             timeline: &timeline,
@@ -68,6 +70,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
                 Some(claimed(scenario, session, peer, pair))
             }),
             load: echo.as_ref(),
+            load_expect: session.loads.first().map(|load| load.expect).unwrap_or_default(),
             end: (output.end, output.ended.since_start()),
         };
         let oracle = predict(scenario, session);
@@ -140,7 +143,7 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         restarts: Vec::new(),
         load: None,
         payload: PayloadCounts::default(),
-        expect: session.expect.as_ref().map(expectation),
+        expect: session.expect.as_ref().map(|expect| expectation(session, expect)),
         verdict: Verdict::Error,
         reasons: Vec::new(),
         trace_hash: format!("{:016x}", 0),
@@ -223,27 +226,27 @@ fn states(
     session.between.iter().zip(&report.peers).map(of_peer).collect()
 }
 
-fn echo_record(
-    scenario: &Scenario,
-    session: &Session,
-    report: &SessionReport,
-) -> Option<EchoRecord> {
+/// What both peers saw of the session's first echo load.
+///
+/// A load that never began, because the session did not connect, came to nothing.
+fn echoes(loads: &[[SideReport; 2]]) -> Option<[&EchoReport; 2]> {
+    let mut echoes = loads.iter().filter_map(|[a, b]| Some([a.echo()?, b.echo()?]));
+    echoes.next().filter(|echoes| echoes.iter().any(|echo| !echo.sent.is_empty()))
+}
+
+fn echo_record(scenario: &Scenario, session: &Session, echoes: [&EchoReport; 2]) -> EchoRecord {
     let name = |peer: usize| scenario.hosts[session.between[peer].0].name.clone();
-    let samples = [(0, 1), (1, 0)].map(|(from, to)| {
-        let echo = report.peers[from].echo.as_ref()?;
-        Some(EchoSamples {
-            from: name(from),
-            to: name(to),
-            sent: echo.sent.len() as u64,
-            round_trips_ns: echo.round_trips.iter().map(|time| time.as_nanos()).collect(),
-        })
+    let samples = [(0, 1), (1, 0)].map(|(from, to)| EchoSamples {
+        from: name(from),
+        to: name(to),
+        sent: echoes[from].sent.len() as u64,
+        round_trips_ns: echoes[from].round_trips.iter().map(|time| time.as_nanos()).collect(),
     });
-    let samples: Vec<_> = samples.into_iter().flatten().collect();
-    (!samples.is_empty()).then(|| EchoRecord::evaluate(samples))
+    EchoRecord::evaluate(samples.into())
 }
 
 /// The expectation as it was written, resolved to one case.
-fn expectation(expect: &Expect) -> Value {
+fn expectation(session: &Session, expect: &Expect) -> Value {
     let mut object = serde_json::Map::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -261,11 +264,20 @@ fn expectation(expect: &Expect) -> Value {
     let words: Vec<_> = expect.states.iter().map(ToString::to_string).collect();
     put("states", (!words.is_empty()).then(|| json!(words)));
     put("final_state", expect.final_state.map(|state| json!(state.to_string())));
-    let at_most = |limit: String| json!({ "at_most": limit });
-    put("loss", expect.loss.map(|limit| at_most(limit.at_most.to_string())));
-    put("rtt_p50", expect.rtt_p50.map(|limit| at_most(limit.at_most.to_string())));
-    put("rtt_p95", expect.rtt_p95.map(|limit| at_most(limit.at_most.to_string())));
+    let load = session.loads.first().map(|load| load.expect).unwrap_or_default();
+    put("loss", load.loss.map(bounds));
+    put("rtt_p50", load.rtt_p50.map(bounds));
+    put("rtt_p95", load.rtt_p95.map(bounds));
     put("noticed_within", expect.noticed_within.map(|limit| json!(limit.to_string())));
     put("recover_within", expect.recover_within.map(|limit| json!(limit.to_string())));
+    Value::Object(object)
+}
+
+fn bounds<T: ToString>(bounds: Bounds<T>) -> Value {
+    let mut object = serde_json::Map::new();
+    let limits = [("at_least", bounds.at_least), ("at_most", bounds.at_most)];
+    for (key, limit) in limits {
+        object.extend(limit.map(|limit| (key.to_owned(), json!(limit.to_string()))));
+    }
     Value::Object(object)
 }

@@ -1,8 +1,9 @@
 //! Timelines of sessions made by hand: a datagram each way every 100 ms, 40 ms on their way.
 
+use natbed_load::EchoReport;
 use natbed_network::HostId;
 use natbed_network::observe::{Route, RouteChange};
-use natbed_peer::{EchoReport, IceState, SessionReport, StateChange};
+use natbed_peer::{IceState, SessionReport, StateChange};
 use natbed_report::Path;
 use natbed_scenario::{Scenario, Source, load};
 use natbed_units::{Seed, SimDuration, SimTime};
@@ -27,21 +28,23 @@ const fn ms(millis: u64) -> SimTime {
 }
 
 /// What `from` sends from 1 s to 60 s; what `is_lost` says of the time of sending is lost.
-fn load_of(report: &mut SessionReport, from: usize, is_lost: impl Fn(u64) -> bool) {
+fn load_of(report: &mut Outcome, from: usize, is_lost: impl Fn(u64) -> bool) {
     let sent: Vec<u64> = (10..600).map(|n| n * 100).collect();
     let arrival = |at: &u64| (!is_lost(*at)).then(|| ms(at + 40));
-    let echo = |report: &mut SessionReport, peer: usize| {
-        report.peers[peer].echo.take().unwrap_or_default()
-    };
-    let sender = EchoReport { sent: sent.iter().map(|at| ms(*at)).collect(), ..echo(report, from) };
-    report.peers[from].echo = Some(sender);
-    let arrivals = sent.iter().map(arrival).collect();
-    report.peers[1 - from].echo = Some(EchoReport { arrivals, ..echo(report, 1 - from) });
+    report.echoes[from].sent = sent.iter().map(|at| ms(*at)).collect();
+    report.echoes[1 - from].arrivals = sent.iter().map(arrival).collect();
 }
 
-fn states(report: &mut SessionReport, peer: usize, states: &[(u64, IceState)]) {
+/// A session, and what each peer saw of its echo load.
+#[derive(Default)]
+struct Outcome {
+    report: SessionReport,
+    echoes: [EchoReport; 2],
+}
+
+fn states(report: &mut Outcome, peer: usize, states: &[(u64, IceState)]) {
     let change = |(at, state): &(u64, IceState)| StateChange { at: ms(*at), state: *state };
-    report.peers[peer].states = states.iter().map(change).collect();
+    report.report.peers[peer].states = states.iter().map(change).collect();
 }
 
 fn hosts(scenario: &Scenario) -> [HostId; 2] {
@@ -49,7 +52,7 @@ fn hosts(scenario: &Scenario) -> [HostId; 2] {
     [hosts[0], hosts[1]]
 }
 
-fn consequences(events: &[u64], report: &SessionReport) -> Vec<Consequence> {
+fn consequences(events: &[u64], report: &Outcome) -> Vec<Consequence> {
     let scenario = scenario(events);
     let hosts = hosts(&scenario);
     let change = |at, to, route| RouteChange { at, to, route };
@@ -58,12 +61,12 @@ fn consequences(events: &[u64], report: &SessionReport) -> Vec<Consequence> {
         change(ms(1_040), hosts[1], Route::Direct),
         change(ms(15_000), hosts[0], Route::Relay),
     ];
-    timeline(&scenario, report, hosts, &routes)
+    timeline(&scenario, &report.report, Some(report.echoes.each_ref()), hosts, &routes)
 }
 
 #[test]
 fn one_direction_alone_is_lost_and_recovered_by_the_way_it_then_takes() {
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     load_of(&mut report, 0, |_| false);
     load_of(&mut report, 1, |at| (9_970..16_000).contains(&at));
     states(&mut report, 0, &[(900, IceState::Connected), (15_000, IceState::Disconnected)]);
@@ -77,12 +80,12 @@ fn one_direction_alone_is_lost_and_recovered_by_the_way_it_then_takes() {
 
 #[test]
 fn what_was_on_its_way_when_the_event_came_is_lost_by_it() {
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     load_of(&mut report, 0, |at| at >= 9_900);
     load_of(&mut report, 1, |_| false);
     // Due at 9.94 s it is from before; an event in the meantime gets it.
     assert_eq!(consequences(&[10], &report)[0].lost, None, "it was down by then");
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     load_of(&mut report, 0, |at| at >= 10_000);
     load_of(&mut report, 1, |_| false);
     let [event] = &consequences(&[10], &report)[..] else { panic!("one event") };
@@ -91,7 +94,7 @@ fn what_was_on_its_way_when_the_event_came_is_lost_by_it() {
 
 #[test]
 fn a_recovery_waits_for_both_directions_and_names_the_later_one() {
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     load_of(&mut report, 0, |at| (10_000..12_000).contains(&at));
     load_of(&mut report, 1, |at| (10_200..13_000).contains(&at));
     let [event] = &consequences(&[10], &report)[..] else { panic!("one event") };
@@ -101,7 +104,7 @@ fn a_recovery_waits_for_both_directions_and_names_the_later_one() {
 
 #[test]
 fn each_event_answers_for_what_happens_before_the_next() {
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     let is_lost = |at: u64| (20_000..35_000).contains(&at);
     load_of(&mut report, 0, is_lost);
     load_of(&mut report, 1, is_lost);
@@ -124,7 +127,7 @@ fn each_event_answers_for_what_happens_before_the_next() {
 
 #[test]
 fn without_payload_only_the_agents_tell() {
-    let mut report = SessionReport::default();
+    let mut report = Outcome::default();
     states(&mut report, 1, &[(900, IceState::Connected), (15_000, IceState::Disconnected)]);
     let [event] = &consequences(&[10], &report)[..] else { panic!("one event") };
     assert_eq!((event.lost, event.recovered, event.was_observed), (None, None, false));

@@ -4,8 +4,9 @@
 //! over it for 5 s, and failed at the first at which nothing has for 25 s more (the crate's default
 //! `disconnected_timeout` and `failed_timeout`).
 
+use natbed_load::EchoConfig;
 use natbed_nat::Mapping;
-use natbed_peer::{EchoConfig, IceState};
+use natbed_peer::IceState;
 use natbed_runtime::Host;
 use natbed_units::{SimDuration, SimTime};
 
@@ -37,6 +38,7 @@ fn states(mended: Option<SimTime>) -> [Vec<(IceState, u64)>; 2] {
     }
     report
         .peers
+        .each_ref()
         .map(|peer| peer.states.iter().map(|change| (change.state, change.at.as_nanos())).collect())
 }
 

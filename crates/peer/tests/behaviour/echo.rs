@@ -1,7 +1,7 @@
 //! The load measures what the network does, exactly.
 
+use natbed_load::EchoConfig;
 use natbed_nat::Mapping;
-use natbed_peer::EchoConfig;
 use natbed_units::SimDuration;
 
 use crate::lab::{CORE, LAN_HOP, Lab, UPLINK, ms};
@@ -22,8 +22,7 @@ fn one_way() -> SimDuration {
 fn round_trips_of_a_direct_path_are_twice_its_delays() {
     let (report, watch) =
         homes().run(async |site| site.start().await.session(LOAD, SimDuration::ZERO).await);
-    for peer in report.peers {
-        let echo = peer.echo.unwrap();
+    for echo in &report.echoes {
         assert_eq!((echo.sent.len(), echo.arrived(), echo.lost()), (400, 400, 0));
         assert_eq!(echo.round_trips, [one_way() * 2; 400]);
     }
@@ -45,7 +44,7 @@ fn what_a_cut_link_takes_is_lost() {
     };
     let outward = LAN_HOP + UPLINK + CORE; // from the first peer's host to behind its uplink
     let inward = one_way() - LAN_HOP; // from the other peer's host to the first one's gateway
-    let [a, b] = report.peers.map(|peer| peer.echo.unwrap());
+    let [a, b] = &report.echoes;
     let count = LOAD.count as usize;
     assert_eq!((a.sent.len(), b.sent.len()), (count, count));
     assert_eq!(a.arrived(), crossed(inward));

@@ -1,8 +1,10 @@
 //! Networks to run the stacks on, and what is seen of them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 
+use natbed_load::{EchoConfig, EchoReport, LoadConfig, LoadSet, PlannedLoad};
 use natbed_nat::{FirewallConfig, Mapping, NatConfig};
 use natbed_network::observe::{Counters, PayloadTag, Sighting, Witness};
 use natbed_network::{
@@ -12,7 +14,7 @@ use natbed_network::{
 };
 use natbed_packet::{Body, Packet};
 use natbed_peer::{
-    AgentSource, Discovery, EchoConfig, IceAgent, IceDescription, IceServers, Restart, STUN_PORT,
+    AgentSource, Discovery, IceAgent, IceDescription, IceServers, Restart, STUN_PORT,
     SessionConfig, SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgent,
     WebrtcAgents, run_session,
 };
@@ -195,6 +197,21 @@ impl Site {
     }
 }
 
+/// What became of a session, and what each peer saw of its echo load.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    report: SessionReport,
+    pub(crate) echoes: [EchoReport; 2],
+}
+
+impl Deref for Outcome {
+    type Target = SessionReport;
+
+    fn deref(&self) -> &SessionReport {
+        &self.report
+    }
+}
+
 /// The software of a [`Site`], running.
 pub(crate) struct Stacks {
     pub(crate) site: Site,
@@ -208,7 +225,7 @@ impl Stacks {
     }
 
     /// Runs a session with STUN and TURN of the server.
-    pub(crate) async fn session(&self, echo: EchoConfig, hold: SimDuration) -> SessionReport {
+    pub(crate) async fn session(&self, echo: EchoConfig, hold: SimDuration) -> Outcome {
         self.session_with(&self.site.turn(USER.1), echo, hold).await
     }
 
@@ -217,7 +234,7 @@ impl Stacks {
         servers: &IceServers,
         echo: EchoConfig,
         hold: SimDuration,
-    ) -> SessionReport {
+    ) -> Outcome {
         self.restarting_session(servers, echo, hold, Restart::Never).await
     }
 
@@ -227,21 +244,23 @@ impl Stacks {
         echo: EchoConfig,
         hold: SimDuration,
         restart: Restart,
-    ) -> SessionReport {
+    ) -> Outcome {
         let agents = [self.agent(0, servers).await, self.agent(1, servers).await];
         let sources = self.vnets.each_ref().map(|vnet| -> Arc<dyn AgentSource> {
             let (handle, vnet) = (&self.site.handle, Arc::clone(vnet));
             Arc::new(WebrtcAgents::new(handle, vnet, servers.clone()))
         });
         let config = SessionConfig {
-            tag: TAG,
             discovery: Discovery::Rendezvous { delay: SimDuration::from_millis(50) },
             start: [SimDuration::ZERO; 2],
-            echo,
             hold,
             restart,
         };
-        run_session(&self.site.handle, config, agents, sources).await
+        let load = PlannedLoad { config: LoadConfig::Echo(echo), after: SimDuration::ZERO };
+        let load = LoadSet::new(&self.site.handle, TAG, &[load], SEED).unwrap();
+        let report = run_session(&self.site.handle, config, agents, sources, &load).await;
+        let [sides] = &load.reports()[..] else { panic!("one load") };
+        Outcome { report, echoes: sides.each_ref().map(|side| side.echo().unwrap().clone()) }
     }
 
     /// Stops the server and the networks, and returns the clock.

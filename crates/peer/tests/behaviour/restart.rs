@@ -1,11 +1,12 @@
 //! Restarts: fresh agents take over from those that lost their connection, and the load goes on.
 
+use natbed_load::{EchoConfig, EchoReport};
 use natbed_nat::Mapping;
 use natbed_network::observe::Route;
-use natbed_peer::{EchoConfig, IceState, Restart, SessionReport};
+use natbed_peer::{IceState, Restart};
 use natbed_units::{SimDuration, SimTime};
 
-use crate::lab::{Lab, ms};
+use crate::lab::{Lab, Outcome, ms};
 
 const CUT: SimTime = ms(10_000);
 
@@ -22,7 +23,7 @@ enum Accident {
     Flush,
 }
 
-fn session(restart: Restart, accident: Accident) -> (SessionReport, Option<Route>) {
+fn session(restart: Restart, accident: Accident) -> (Outcome, Option<Route>) {
     let (report, watch) =
         Lab::two_homes([Mapping::EndpointIndependent; 2]).run(async move |site| {
             match accident {
@@ -40,13 +41,13 @@ fn session(restart: Restart, accident: Accident) -> (SessionReport, Option<Route
 }
 
 /// The states that a peer's agents entered, without their times.
-fn states(report: &SessionReport, peer: usize) -> Vec<IceState> {
+fn states(report: &Outcome, peer: usize) -> Vec<IceState> {
     report.peers[peer].states.iter().map(|change| change.state).collect()
 }
 
 /// When the numbered datagrams that a peer sent arrived at the other.
-fn arrivals(report: &SessionReport, from: usize) -> Vec<Option<SimTime>> {
-    report.peers[1 - from].echo.as_ref().unwrap().arrivals.clone()
+fn arrivals(report: &Outcome, from: usize) -> Vec<Option<SimTime>> {
+    report.echoes[1 - from].arrivals.clone()
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_disconnected_session_is_taken_over_by_fresh_agents() {
         assert!(states(&report, peer).ends_with(&end), "{:?}", states(&report, peer));
         let arrivals = arrivals(&report, peer);
         assert_eq!(arrivals.len(), 600, "the last one arrived");
-        let sent = &report.peers[peer].echo.as_ref().unwrap().sent;
+        let sent = &report.echoes[peer].sent;
         assert_eq!(sent.len(), 600, "the load goes on while there is no connection");
         let lost = sent.iter().zip(&arrivals).filter(|(_, arrival)| arrival.is_none());
         let lost: Vec<_> = lost.map(|(sent, _)| *sent).collect();
@@ -103,6 +104,6 @@ fn a_session_that_cannot_connect_tries_again_as_long_as_its_load_goes_on() {
     assert!((1..=2).contains(&report.restarts.len()), "{:?}", report.restarts);
     assert!(report.restarts.iter().all(|restart| restart.connected.is_none()));
     assert!(report.peers.iter().all(|peer| peer.pair.is_none()));
-    let arrived = report.peers.each_ref().map(|peer| peer.echo.as_ref().unwrap().arrived());
+    let arrived = report.echoes.each_ref().map(EchoReport::arrived);
     assert!(arrived.iter().all(|arrived| (80..100).contains(arrived)), "{arrived:?}");
 }

@@ -77,10 +77,8 @@ fn one_server_relays_a_session_after_another() {
         [first, stacks.session(FIVE, SimDuration::ZERO).await]
     });
     for report in reports {
-        for peer in report.peers {
-            assert_eq!(peer.failure, None);
-            assert_eq!(peer.echo.unwrap().lost(), 0);
-        }
+        assert!(report.peers.iter().all(|peer| peer.failure.is_none()));
+        assert!(report.echoes.iter().all(|echo| echo.lost() == 0));
     }
     // Two sessions, two sides, five probes and their echoes, all through the server.
     let sighting = watch.sighting();

@@ -4,6 +4,7 @@
 mod event;
 mod gateway;
 mod host;
+mod load;
 mod session;
 mod words;
 
@@ -13,8 +14,12 @@ use natbed_units::{ByteCount, Rate, SimDuration};
 pub use event::{Event, EventAction, FirewallTarget, LinkTarget};
 pub use gateway::{FirewallChoice, Gateway, Ipv6Gateway, NatChoice, ProfileRef, SecondLan};
 pub use host::{Attachment, Host, Interface, Serve, TurnService};
-pub use session::{AtMost, Discovery, Expect, ExpectedPath, Load, Session};
-pub use words::{IceState, Path, Restart, Stack, UnknownWordError};
+pub use load::{
+    Amount, Bounds, DatagramsLoad, Load, LoadExpect, NamedLoad, QuicLoad, SctpLoad, TcpLoad,
+    Transfer,
+};
+pub use session::{Discovery, Expect, ExpectedPath, Reach, Session};
+pub use words::{CongestionControl, IceState, Path, Restart, Sender, Stack, UnknownWordError};
 
 /// One point of a document's matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]

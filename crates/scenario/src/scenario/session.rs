@@ -1,8 +1,10 @@
 //! Sessions: who connects to whom, how, and what is expected of it.
 
-use natbed_units::{ByteCount, Ppm, SimDuration};
+use std::net::SocketAddr;
 
-use super::{HostIndex, IceState, Path, Restart, Stack};
+use natbed_units::SimDuration;
+
+use super::{HostIndex, IceState, NamedLoad, Path, Restart, Stack};
 
 /// Two hosts that try to connect, and what they do once they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Session {
     pub between: [HostIndex; 2],
     /// The connectivity stack both run.
     pub stack: Stack,
+    /// Where the second host can be reached without a stack; `None` with one.
+    pub reach: Option<Reach>,
     /// How they learn of each other's candidates.
     pub discovery: Discovery,
     /// The STUN servers both ask.
@@ -21,14 +25,23 @@ pub struct Session {
     pub turn: Vec<HostIndex>,
     /// How long after the candidates were swapped each one begins its checks.
     pub start: [SimDuration; 2],
-    /// What they send once they are connected.
-    pub load: Load,
-    /// How long the connection is kept after the load.
+    /// What they send once they are connected, all at once; at least one.
+    pub loads: Vec<NamedLoad>,
+    /// How long the connection is kept after the loads.
     pub hold: SimDuration,
     /// When both gather candidates anew, swap them again and check.
     pub restart: Restart,
     /// What the outcome is held against.
     pub expect: Option<Expect>,
+}
+
+/// Where the second host of a session without a stack can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The port that it listens at.
+    pub port: u16,
+    /// Where the first host sends to: that port at the second host's address, or what leads there.
+    pub to: SocketAddr,
 }
 
 /// How the hosts of a session learn of each other's candidates.
@@ -38,20 +51,6 @@ pub enum Discovery {
     Rendezvous {
         /// How long that takes, one way.
         delay: SimDuration,
-    },
-}
-
-/// What the hosts of a session send to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Load {
-    /// The first host sends, the second sends the same back.
-    Echo {
-        /// How many.
-        count: u32,
-        /// The time from one to the next.
-        interval: SimDuration,
-        /// The payload's size.
-        size: ByteCount,
     },
 }
 
@@ -66,25 +65,12 @@ pub struct Expect {
     pub states: Vec<IceState>,
     /// The state each agent must end in.
     pub final_state: Option<IceState>,
-    /// The share of echoes that may be lost.
-    pub loss: Option<AtMost<Ppm>>,
-    /// The median round trip of the echoes.
-    pub rtt_p50: Option<AtMost<SimDuration>>,
-    /// The 95th percentile of the echoes' round trips.
-    pub rtt_p95: Option<AtMost<SimDuration>>,
     /// The longest time from an event that interrupts the connection until an agent has noticed.
     pub noticed_within: Option<SimDuration>,
     /// The longest time from an event that interrupts the connection until payload passes again.
     pub recover_within: Option<SimDuration>,
     /// The line of the file that the expectation starts on, from 1.
     pub line: usize,
-}
-
-/// An upper bound that an observation must keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtMost<T> {
-    /// The largest value that passes.
-    pub at_most: T,
 }
 
 /// The path that a session is expected to take.

@@ -93,6 +93,8 @@ words! {
     Stack, "stack", {
         /// The ICE agent of the `webrtc-ice` crate.
         WebrtcIce = "webrtc-ice",
+        /// None: the second host listens, the first one sends to its address.
+        None = "none",
     }
 }
 
@@ -105,5 +107,31 @@ words! {
         Disconnected = "disconnected",
         /// When one of them has failed.
         Failed = "failed",
+    }
+}
+
+words! {
+    /// Which of the two hosts of a session send.
+    Sender, "sender", {
+        /// The first one.
+        First = "first",
+        /// The second one.
+        Second = "second",
+        /// Both of them.
+        Both = "both",
+    }
+}
+
+words! {
+    /// How a transport keeps from flooding the path.
+    CongestionControl, "congestion control", {
+        /// CUBIC (RFC 9438).
+        Cubic = "cubic",
+        /// New Reno (RFC 6582, RFC 9002).
+        NewReno = "new-reno",
+        /// BBR.
+        Bbr = "bbr",
+        /// Not at all: as much as the window lets it.
+        None = "none",
     }
 }

@@ -126,7 +126,7 @@ fn the_session_says_who_connects_how_and_what_for() {
     assert_eq!((&session.stun[..], &session.turn[..]), (&[HostIndex(3)][..], &[HostIndex(3)][..]));
     assert_eq!(session.start, [SimDuration::ZERO, SimDuration::from_millis(500)]);
     assert_eq!(
-        session.load,
+        session.loads[0].load,
         Load::Echo { count: 20, interval: SimDuration::from_millis(20), size: ByteCount::new(160) }
     );
     assert_eq!(session.hold, SimDuration::ZERO);
@@ -134,7 +134,11 @@ fn the_session_says_who_connects_how_and_what_for() {
     assert_eq!(expect.path, Some(ExpectedPath::Is(Path::Relay)));
     assert_eq!(expect.connect_within, Some(SimDuration::from_secs(5)));
     assert_eq!(expect.line, 32);
-    assert!(expect.states.is_empty() && expect.final_state.is_none() && expect.loss.is_none());
+    assert!(
+        expect.states.is_empty()
+            && expect.final_state.is_none()
+            && session.loads[0].expect.is_empty()
+    );
     assert_eq!(scenario.horizon, SimDuration::from_secs(300));
     assert!(scenario.events.is_empty());
 }

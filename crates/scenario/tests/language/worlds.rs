@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use natbed_nat::{Action, Hairpin, Mapping, NatConfig, PortAllocation, WanInput, profile};
 use natbed_scenario::{
-    AtMost, Event, EventAction, HostIndex, IceState, LanIndex, LinkTarget, Load, Scenario,
+    Bounds, Event, EventAction, HostIndex, IceState, LanIndex, LinkTarget, Load, Scenario,
 };
 use natbed_units::{ByteCount, Ppm, Rate, SimDuration};
 
@@ -33,7 +33,7 @@ fn the_smallest_world_is_two_hosts_on_the_internet() {
     assert!(session.expect.is_none() && session.stun.is_empty() && session.turn.is_empty());
     let load =
         Load::Echo { count: 5, interval: SimDuration::from_millis(20), size: ByteCount::new(160) };
-    assert_eq!(session.load, load);
+    assert_eq!(session.loads[0].load, load);
 }
 
 #[test]
@@ -315,9 +315,10 @@ fn an_expectation_can_name_states_and_bounds() {
     use IceState::{Checking, Connected, Disconnected};
     assert_eq!(expect.states, [Checking, Connected, Disconnected, Connected]);
     assert_eq!(expect.final_state, Some(Connected));
-    assert_eq!(expect.loss, Some(AtMost { at_most: Ppm::new(5_000).unwrap() }));
-    assert_eq!(expect.rtt_p50, Some(AtMost { at_most: SimDuration::from_millis(90) }));
-    assert_eq!(expect.rtt_p95, Some(AtMost { at_most: SimDuration::from_secs(1) }));
+    let load = scenario.sessions[0].loads[0].expect;
+    assert_eq!(load.loss, Some(at_most(Ppm::new(5_000).unwrap())));
+    assert_eq!(load.rtt_p50, Some(at_most(SimDuration::from_millis(90))));
+    assert_eq!(load.rtt_p95, Some(at_most(SimDuration::from_secs(1))));
     assert_eq!((expect.path, expect.line), (None, 17));
 }
 
@@ -330,4 +331,8 @@ fn anchors_stand_for_what_they_name() {
     let nat = |lan: usize| scenario.lans[lan].gateway.as_ref().unwrap().nat.clone();
     assert_eq!(nat(0), nat(1));
     assert_ne!(outside(&scenario, "x"), outside(&scenario, "y"));
+}
+
+fn at_most<T>(limit: T) -> Bounds<T> {
+    Bounds { at_least: None, at_most: Some(limit) }
 }
