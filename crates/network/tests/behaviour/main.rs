@@ -1,7 +1,9 @@
 //! What a user of the network can see, one file for each behaviour.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod accounting;
 mod boxes;
+mod call;
 mod capture;
 mod changes;
 mod counters;
