@@ -361,7 +361,7 @@ impl<O: Observer> Network<O> {
         }
         match pipe.enter(now, || flight.packet.wire_len()) {
             Err(reason) => {
-                self.lose(now, slot, from, reason);
+                self.lose_in_pipe(now, slot, pipe_id, from, reason);
                 true
             }
             Ok(Entry::Passed) => {
@@ -410,7 +410,7 @@ impl<O: Observer> Network<O> {
         }
         let (place, is_down) = (pipe.to, pipe.is_down);
         if is_down {
-            self.lose(now, slot, place, DropReason::LinkDown);
+            self.lose_in_pipe(now, slot, pipe_id, place, DropReason::LinkDown);
             return;
         }
         self.observe(now, slot, Step::Left(pipe_id));
@@ -423,6 +423,19 @@ impl<O: Observer> Network<O> {
     pub(crate) fn hand_over(&mut self, now: SimTime, slot: Slot, host: HostId) {
         self.observe(now, slot, Step::Delivered(host));
         self.deliveries.push_back((host, slot));
+    }
+
+    /// Drops a packet because of a pipe, at one of its ends.
+    pub(crate) fn lose_in_pipe(
+        &mut self,
+        now: SimTime,
+        slot: Slot,
+        pipe: PipeId,
+        end: Place,
+        reason: DropReason,
+    ) {
+        self.observer.lost_in_pipe(pipe, self.slab.get(slot).id, reason);
+        self.lose(now, slot, end, reason);
     }
 
     /// Drops a packet, and sends what the place answers with for the reason.

@@ -93,10 +93,20 @@ pub trait Observer {
     /// Takes note of how long a packet waits for its turn on the line of a pipe.
     ///
     /// Called once for every packet that a line takes, as soon as that is known: `wait` is from
-    /// when the packet came until the line begins with it, zero if the line was idle. A pipe of
-    /// unlimited rate has no line. What is dropped in the queue has no turn.
-    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
-        let _ = (pipe, packet, wait);
+    /// when the packet came until the line begins with it, zero if the line was idle; `id` is that
+    /// of [`Hop::id`]. A pipe of unlimited rate has no line. What is dropped in the queue has no
+    /// turn.
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
+        let _ = (pipe, id, packet, wait);
+    }
+
+    /// Takes note of which pipe loses a packet: it is down, its queue does not take or keep the
+    /// packet, or its wire loses it.
+    ///
+    /// Called right before the [`Step::Dropped`] of the packet with that number, whose place is the
+    /// end of the pipe where it happens: of many pipes, if that is a LAN or the core.
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        let _ = (pipe, id, reason);
     }
 
     /// Takes note of a host that roams.
@@ -123,9 +133,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline]
-    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
-        self.0.queued(pipe, packet, wait);
-        self.1.queued(pipe, packet, wait);
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
+        self.0.queued(pipe, id, packet, wait);
+        self.1.queued(pipe, id, packet, wait);
+    }
+
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        self.0.lost_in_pipe(pipe, id, reason);
+        self.1.lost_in_pipe(pipe, id, reason);
     }
 
     fn moved(&mut self, roaming: &Roaming<'_>) {
@@ -149,10 +164,16 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
     }
 
     #[inline]
-    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
-        self.0.queued(pipe, packet, wait);
-        self.1.queued(pipe, packet, wait);
-        self.2.queued(pipe, packet, wait);
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
+        self.0.queued(pipe, id, packet, wait);
+        self.1.queued(pipe, id, packet, wait);
+        self.2.queued(pipe, id, packet, wait);
+    }
+
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        self.0.lost_in_pipe(pipe, id, reason);
+        self.1.lost_in_pipe(pipe, id, reason);
+        self.2.lost_in_pipe(pipe, id, reason);
     }
 
     fn moved(&mut self, roaming: &Roaming<'_>) {
@@ -177,9 +198,15 @@ impl<T: Observer> Observer for Option<T> {
     }
 
     #[inline]
-    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
         if let Some(observer) = self {
-            observer.queued(pipe, packet, wait);
+            observer.queued(pipe, id, packet, wait);
+        }
+    }
+
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        if let Some(observer) = self {
+            observer.lost_in_pipe(pipe, id, reason);
         }
     }
 
@@ -200,8 +227,12 @@ impl<T: Observer + ?Sized> Observer for Box<T> {
     }
 
     #[inline]
-    fn queued(&mut self, pipe: PipeId, packet: &Packet, wait: SimDuration) {
-        (**self).queued(pipe, packet, wait);
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
+        (**self).queued(pipe, id, packet, wait);
+    }
+
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        (**self).lost_in_pipe(pipe, id, reason);
     }
 
     fn moved(&mut self, roaming: &Roaming<'_>) {

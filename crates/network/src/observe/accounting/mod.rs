@@ -436,4 +436,17 @@ impl Observer for Accounting {
             Step::Refused(host, reason) => self.refused(hop, host, (reason, Place::Host(host))),
         }
     }
+
+    #[inline]
+    fn queued(&mut self, pipe: PipeId, id: u64, _: &Packet, wait: SimDuration) {
+        if let Some(flight) = self.flights.get(&id) {
+            self.ways.wait(flight.load, pipe, wait);
+        }
+    }
+
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        if let Some(flight) = self.flights.get(&id) {
+            self.ways.lose(flight.load, pipe, reason);
+        }
+    }
 }

@@ -101,12 +101,10 @@ impl Ways {
         on_pipe.bytes[direction] += bytes;
     }
 
-    #[expect(dead_code, reason = "pipes do not tell yet")]
     pub(super) fn wait(&mut self, load: u32, pipe: PipeId, wait: SimDuration) {
         self.on_pipe(load, pipe).waits.record(wait);
     }
 
-    #[expect(dead_code, reason = "pipes do not tell yet")]
     pub(super) fn lose(&mut self, load: u32, pipe: PipeId, reason: DropReason) {
         *self.on_pipe(load, pipe).dropped.entry(reason).or_default() += 1;
     }
