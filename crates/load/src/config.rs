@@ -3,6 +3,7 @@
 use natbed_units::{ByteCount, Seed, SimDuration};
 use thiserror::Error;
 
+use crate::call::{Call, CallConfig};
 use crate::echo::{Echo, EchoConfig};
 use crate::side::Side;
 
@@ -21,6 +22,8 @@ pub struct PlannedLoad {
 pub enum LoadConfig {
     /// Datagrams that each peer sends and the other sends back.
     Echo(EchoConfig),
+    /// Datagrams at a constant bit rate.
+    Call(CallConfig),
 }
 
 /// Which peers send.
@@ -79,9 +82,13 @@ impl LoadConfig {
     ///
     /// [`LoadError`] when a transport refuses its configuration.
     pub fn sides(&self, seed: Seed) -> Result<[Box<dyn Side>; 2], LoadError> {
-        let _ = seed; // nothing is random in an echo
+        let _ = seed; // nothing is random in echoes and calls
         match self {
             Self::Echo(config) => Ok([0, 1].map(|_| Box::new(Echo::new(*config)) as Box<dyn Side>)),
+            Self::Call(config) => {
+                config.validate()?;
+                Ok([0, 1].map(|peer| Box::new(Call::new(*config, peer)) as Box<dyn Side>))
+            }
         }
     }
 
@@ -92,6 +99,7 @@ impl LoadConfig {
     pub fn duration(&self) -> SimDuration {
         match self {
             Self::Echo(config) => config.interval * u64::from(config.count),
+            Self::Call(config) => config.duration,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | load | what it is |
 //! |---|---|
 //! | [`EchoConfig`] | datagrams that each peer sends and the other sends back |
+//! | [`CallConfig`] | datagrams at a constant bit rate, as calls send them |
 //!
 //! # On the wire
 //!
@@ -28,7 +29,7 @@ mod session;
 mod side;
 mod transfer;
 
-pub use call::{CallConfig, CallReport};
+pub use call::{CallConfig, CallReport, MediaPreset};
 pub use config::{Amount, Direction, LoadConfig, LoadError, PlannedLoad};
 pub use echo::{EchoConfig, EchoReport};
 pub use process::LoadProcess;
