@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod accounting;
+mod accounting_cut;
+mod accounting_tcp;
+mod bottleneck;
 mod boxes;
 mod call;
 mod capture;
@@ -15,6 +18,7 @@ mod icmp;
 mod internet;
 mod isolation;
 mod lan;
+mod ledger;
 mod lifecycle;
 mod limits;
 mod links;

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use natbed_nat::{Filtering, Hairpin, NatConfig};
 use natbed_network::observe::{PayloadTag, Route, Sighting, Witness};
 use natbed_network::{Attachment, GatewayConfig, HostId};
-use natbed_packet::{Endpoint, Packet};
+use natbed_packet::{Endpoint, Packet, TcpFlags};
 use natbed_units::SimTime;
 
+use crate::call::segment;
 use crate::world::{World, at, delays, ep, gateway, host, keeps_ports, linked, ms};
 
 const CALL: PayloadTag = PayloadTag::new(7);
@@ -168,5 +169,39 @@ fn other_sessions_other_bytes_and_lost_packets_are_not_seen() {
     let lost = Packet::udp(source, ep("203.0.113.2:6000"), Bytes::from(payload()));
     scene.world.send(scene.alice, lost);
     scene.world.only_loss();
+    assert_eq!(scene.sighting(), Sighting::default());
+}
+
+#[test]
+fn tcp_is_seen_by_hosts_and_port() {
+    let mut scene = scene(|scene| [scene.alice, scene.bob]);
+    let peers = [scene.alice, scene.bob];
+    scene.world.network.observer_mut().1.watch_tcp(CALL, peers, 80);
+    let mut segment = |from: HostId, source: &str, destination: &str, length| {
+        let packet = segment(source, destination, TcpFlags::SYN, 0, length);
+        scene.world.send(from, packet);
+        assert_eq!(scene.world.settle().len(), 1);
+        scene.world.network.observer().1.sighting(CALL).unwrap().direct
+    };
+    let [alice, bob] = peers;
+    assert_eq!(segment(alice, "192.168.1.2:5000", "203.0.113.2:80", 0), 0, "no payload yet");
+    assert_eq!(segment(alice, "192.168.1.2:5000", "203.0.113.2:80", 10), 1);
+    assert_eq!(segment(bob, "203.0.113.2:80", "198.51.100.1:5000", 10), 2);
+    assert_eq!(segment(alice, "192.168.1.2:5000", "203.0.113.2:81", 10), 2, "another port");
+    assert_eq!(segment(alice, "192.168.1.2:5000", "203.0.113.10:80", 10), 2, "another host");
+    let routes = scene.world.network.observer().1.route_changes(CALL);
+    assert_eq!(routes.iter().map(|change| change.to).collect::<Vec<_>>(), [bob, alice]);
+}
+
+#[test]
+fn tcp_between_neighbours_is_seen_on_the_lan() {
+    let mut scene = scene(|scene| [scene.bob, scene.relay]);
+    let tag = PayloadTag::new(8);
+    let (alice, anna) = (scene.alice, scene.anna);
+    scene.world.network.observer_mut().1.watch_tcp(tag, [anna, alice], 80);
+    scene.world.send(alice, segment("192.168.1.2:1", "192.168.1.3:80", TcpFlags::ACK, 0, 10));
+    assert_eq!(scene.world.settle().len(), 1);
+    let seen = scene.world.network.observer().1.sighting(tag).unwrap();
+    assert_eq!((seen.lan, seen.last), (1, Some(Route::Lan)));
     assert_eq!(scene.sighting(), Sighting::default());
 }

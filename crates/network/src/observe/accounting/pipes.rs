@@ -3,43 +3,49 @@
 use std::collections::BTreeMap;
 
 use natbed_packet::DropReason;
-use natbed_units::{LookupMap, Ppm, Rate, SimDuration, SimTime};
+use natbed_units::{LookupMap, Ppm, SimDuration, SimTime};
 
+use super::capacity::{BYTE, capacity};
 use super::histogram::{Histogram, Quantiles};
 use crate::id::PipeId;
+use crate::pipe::PipeConfig;
 
 /// One pipe that carried packets of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipeAccount {
     /// The pipe.
     pub pipe: PipeId,
-    /// Its rate; `None` is unlimited.
-    pub rate: Option<Rate>,
     /// Packets of the load that went into it, by direction of the load; fragments count each.
     pub packets: [u64; 2],
     /// Their bytes, from the IP header on.
     pub bytes: [u64; 2],
     /// Packets of the load that it did not take or did not let out, by reason.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// How long those it took waited for their turn on the line.
+    /// How long those that its line took waited for their turn; empty without a rate.
     pub queued: Quantiles,
-    /// From when the load's first packet had come out of it to when its last one had.
+    /// The time in which its line was watched: from when the load's first packet had come out of it
+    /// to when its last one had.
     pub span: SimDuration,
-    /// Bytes of all traffic that came out of it in that span.
+    /// Bytes of all traffic that the line sent in that time, the first packet's excepted.
     pub line_bytes: u64,
-    /// How much of the span the line was busy with them; zero without a rate.
-    pub busy: SimDuration,
-    /// The same as a share of the span; `None` without a rate, or if only one packet came out.
+    /// Bytes that the line could have sent in that time ([`PipeConfig::line`]); `None` without a
+    /// rate.
+    pub capacity: Option<u64>,
+    /// How much of it the line sent; `None` without a rate, or if it could not have sent anything,
+    /// as when only one packet came out.
     pub utilisation: Option<Ppm>,
+    /// How much of the span the line needed for that, at its mean rate in it.
+    pub busy: SimDuration,
 }
 
 impl PipeAccount {
     /// Returns the bottleneck of a load: the pipe with the highest utilisation while it ran.
     ///
     /// That is the pipe that was full, or if none was, the one that would be first if there were
-    /// more of the same. Traffic of others counts: a line can be full of it. Among equals it is the
-    /// one whose packets waited longer (at the 95th percentile), then the one with the lower
-    /// number. `None` if no pipe has a rate.
+    /// more of the same. Utilisation is what the line sent, of what it could have sent between the
+    /// load's first and last packet on it. Traffic of others counts: a line can be full of it. Among
+    /// equals it is the pipe whose packets waited longer (at the 95th percentile), then the one with
+    /// the lower number. `None` if no pipe has a rate.
     #[must_use]
     pub fn bottleneck(pipes: &[Self]) -> Option<&Self> {
         let rated = pipes.iter().filter(|account| account.utilisation.is_some());
@@ -94,6 +100,11 @@ impl Ways {
         &mut on_pipes[place as usize]
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.on_pipes.len()
+    }
+
     #[inline]
     pub(super) fn enter(&mut self, load: u32, direction: usize, pipe: PipeId, bytes: u64) {
         let on_pipe = self.on_pipe(load, pipe);
@@ -109,7 +120,7 @@ impl Ways {
         *self.on_pipe(load, pipe).dropped.entry(reason).or_default() += 1;
     }
 
-    /// A packet of whatever traffic has come out of a pipe.
+    /// The line of a pipe has sent a packet of whatever traffic.
     #[inline]
     pub(super) fn pass(&mut self, pipe: PipeId, bytes: impl FnOnce() -> u64) {
         if let Some(Some(line)) = self.lines.get_mut(pipe.index()) {
@@ -129,40 +140,40 @@ impl Ways {
     pub(super) fn accounts(
         &self,
         load: u32,
-        mut rate_of: impl FnMut(PipeId) -> Option<Rate>,
+        mut config_of: impl FnMut(PipeId) -> PipeConfig,
     ) -> Vec<PipeAccount> {
         let own = self.on_pipes.iter().filter(|on_pipe| on_pipe.load == load);
         let mut accounts: Vec<_> =
-            own.map(|on_pipe| on_pipe.account(rate_of(on_pipe.pipe))).collect();
+            own.map(|on_pipe| on_pipe.account(&config_of(on_pipe.pipe))).collect();
         accounts.sort_by_key(|account| account.pipe);
         accounts
     }
 }
 
 impl OnPipe {
-    fn account(&self, rate: Option<Rate>) -> PipeAccount {
-        let (span, line_bytes) =
-            self.out.map_or((SimDuration::ZERO, 0), |[(first, before), (last, all)]| {
-                (last.saturating_since(first), all - before)
-            });
-        let bits_per_second = rate.map_or(0, Rate::bits_per_second);
-        let bit_nanos = u128::from(line_bytes) * 8_000_000_000;
-        let nanos = bit_nanos.checked_div(u128::from(bits_per_second)).unwrap_or(0);
-        let busy = SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let utilisation = rate
-            .filter(|_| !span.is_zero())
-            .map(|_| Ppm::ratio(busy.as_nanos().min(span.as_nanos()), span.as_nanos()));
+    fn account(&self, config: &PipeConfig) -> PipeAccount {
+        let [(first, before), (last, all)] = self.out.unwrap_or_default();
+        // What comes out has left the line one delay ago.
+        let on_line = |out: SimTime| SimTime::ZERO + out.since_start().saturating_sub(config.delay);
+        let (span, line_bytes) = (last.saturating_since(first), all - before);
+        let capacity = capacity(&config.line, on_line(first), on_line(last));
+        let capacity = capacity.map(|all| u64::try_from(all / BYTE).unwrap_or(u64::MAX));
+        let utilisation =
+            capacity.filter(|all| *all > 0).map(|all| Ppm::ratio(line_bytes.min(all), all));
+        let busy = utilisation.map_or(0, |share| {
+            u128::from(span.as_nanos()) * u128::from(share.as_ppm()) / 1_000_000
+        });
         PipeAccount {
             pipe: self.pipe,
-            rate,
             packets: self.packets,
             bytes: self.bytes,
             dropped: self.dropped.clone(),
             queued: self.waits.quantiles(),
             span,
             line_bytes,
-            busy,
+            capacity,
             utilisation,
+            busy: SimDuration::from_nanos(u64::try_from(busy).unwrap_or(u64::MAX)),
         }
     }
 }

@@ -154,6 +154,11 @@ pub(super) struct Inside {
 }
 
 impl Inside {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.marks.len()
+    }
+
     pub(super) fn put(&mut self, host: HostId, load: u32, payload: &[u8], direction: usize) {
         // They are those that relays did not send on; who comes late is then not known again.
         if self.marks.len() >= INSIDE_MAX {

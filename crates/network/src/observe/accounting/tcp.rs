@@ -134,6 +134,11 @@ impl TcpFlows {
         known.or_else(|| self.pairs.find(from, to, [tcp.source_port, tcp.destination_port]))
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
     fn bind(&mut self, flow: Flow, load: u32) {
         if self.flows.len() < FLOWS_MAX {
             self.flows.insert(flow, load);
