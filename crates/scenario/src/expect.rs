@@ -1,49 +1,70 @@
 //! `expect:`: what a session's outcome is held against.
 
-use std::fmt::Display;
-use std::str::FromStr;
+use natbed_units::SimDuration;
 
-use natbed_units::{Ppm, SimDuration};
-
-use crate::decode::{Fields, keys, list, parse, span_of_run, text, word};
+use crate::decode::{Fields, entries, keys, list, span_of_run, text, word};
+use crate::limits::MAX_LOADS;
+use crate::load_expect::{self, LoadExpectKeys};
 use crate::problem::{Problem, Problems};
 use crate::reference::ORACLE;
-use crate::scenario::{Bounds, ExpectedPath, IceState, Path};
+use crate::scenario::{ExpectedPath, IceState, Path};
 use crate::tree::{Entry, Located, Node, Span};
 
-pub(crate) struct ExpectKeys {
+/// Expectations by the name of the load.
+pub(crate) type ByLoad<'t> = Vec<(Located<&'t str>, LoadExpectKeys<'t>)>;
+
+pub(crate) struct ExpectKeys<'t> {
     /// The key `expect`.
     pub(crate) at: Span,
+    /// All its keys.
+    pub(crate) given: Vec<Located<&'t str>>,
     pub(crate) path: Option<Located<ExpectedPath>>,
     pub(crate) connect_within: Option<Located<SimDuration>>,
     pub(crate) states: Vec<Located<IceState>>,
     pub(crate) final_state: Option<Located<IceState>>,
-    pub(crate) loss: Option<Bounds<Ppm>>,
-    pub(crate) rtt_p50: Option<Bounds<SimDuration>>,
-    pub(crate) rtt_p95: Option<Bounds<SimDuration>>,
     pub(crate) noticed_within: Option<Located<SimDuration>>,
     pub(crate) recover_within: Option<Located<SimDuration>>,
+    /// What is expected of the only load.
+    pub(crate) load: LoadExpectKeys<'t>,
+    /// What is expected of loads by name.
+    pub(crate) loads: Option<Located<ByLoad<'t>>>,
 }
 
-pub(crate) fn decode(entry: &Entry, problems: &mut Problems) -> Option<ExpectKeys> {
+pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<ExpectKeys<'t>> {
     let at = entry.key.span;
     let fields = Fields::open(&entry.value, at, &keys::EXPECT, problems)?;
-    if fields.is_empty() {
-        problems.push(Problem::new(at, "the expectation is empty").label("nothing is expected"));
-    }
+    check_empty(&fields, problems);
     let states = fields.optional("states", problems, list).unwrap_or_default();
     Some(ExpectKeys {
         at,
+        given: fields.entries().iter().map(Entry::name).collect(),
         path: fields.optional("path", problems, path),
         connect_within: fields.optional("connect_within", problems, span_of_run),
         states: states.iter().filter_map(|item| state(item, problems)).collect(),
         final_state: fields.optional("final_state", problems, state),
-        loss: bound(&fields, "loss", "a share, like `1%`", problems),
-        rtt_p50: bound(&fields, "rtt_p50", "a duration", problems),
-        rtt_p95: bound(&fields, "rtt_p95", "a duration", problems),
         noticed_within: fields.optional("noticed_within", problems, span_of_run),
         recover_within: fields.optional("recover_within", problems, span_of_run),
+        load: load_expect::decode(&fields, problems),
+        loads: fields.get("loads").map(|entry| loads(entry, problems)),
     })
+}
+
+fn check_empty(fields: &Fields<'_>, problems: &mut Problems) {
+    if fields.is_empty() {
+        problems.push(
+            Problem::new(fields.at(), "the expectation is empty").label("nothing is expected"),
+        );
+    }
+}
+
+fn loads<'t>(entry: &'t Entry, problems: &mut Problems) -> Located<ByLoad<'t>> {
+    let loads = entries(&entry.value, "expectations of loads", MAX_LOADS, problems);
+    let loads = loads.unwrap_or_default().iter().filter_map(|entry| {
+        let fields = Fields::open(&entry.value, entry.key.span, &keys::LOAD_EXPECT, problems)?;
+        check_empty(&fields, problems);
+        Some((entry.name(), load_expect::decode(&fields, problems)))
+    });
+    Located::new(loads.collect(), entry.key.span)
 }
 
 fn path(node: &Node, problems: &mut Problems) -> Option<Located<ExpectedPath>> {
@@ -58,17 +79,4 @@ fn path(node: &Node, problems: &mut Problems) -> Option<Located<ExpectedPath>> {
 fn state(node: &Node, problems: &mut Problems) -> Option<Located<IceState>> {
     let state = word(node, "ICE state", IceState::ALL, IceState::NAMES, problems)?;
     Some(Located::new(state, node.span))
-}
-
-/// `{ at_most: .. }`.
-fn bound<T: FromStr<Err: Display>>(
-    fields: &Fields<'_>,
-    key: &'static str,
-    what: &str,
-    problems: &mut Problems,
-) -> Option<Bounds<T>> {
-    let entry = fields.get(key)?;
-    let fields = Fields::open(&entry.value, entry.key.span, &keys::AT_MOST, problems)?;
-    let at_most = fields.required("at_most", problems)?;
-    Some(Bounds { at_least: None, at_most: Some(parse(&at_most.value, what, problems)?.value) })
 }

@@ -45,6 +45,9 @@ mod internet;
 mod lan;
 pub mod limits;
 mod link;
+mod load_expect;
+mod load_keys;
+mod loads;
 mod matrix;
 #[cfg(test)]
 mod mutation_tests;

@@ -70,3 +70,21 @@ pub const MAX_ECHOES: u32 = 1_000_000;
 pub const MIN_ECHO: ByteCount = ByteCount::new(32);
 /// The largest echo payload; it fits one packet on every path.
 pub const MAX_ECHO: ByteCount = ByteCount::new(1_200);
+/// The most loads of one session.
+pub const MAX_LOADS: usize = 32;
+/// The most bytes that a transfer may be asked for.
+pub const MAX_TRANSFER: ByteCount = ByteCount::new(1_000_000_000_000);
+/// The most streams that a transfer may be spread over.
+pub const MAX_STREAMS: u32 = 256;
+/// The smallest window of a transfer: a few packets.
+pub const MIN_WINDOW: ByteCount = ByteCount::new(8_000);
+/// The largest window of a transfer.
+pub const MAX_WINDOW: ByteCount = ByteCount::new(64_000_000);
+/// The smallest datagram of a load; it holds what tells one from another.
+pub const MIN_DATAGRAM: ByteCount = ByteCount::new(32);
+/// The largest datagram of a load; it fits one packet on every path.
+pub const MAX_DATAGRAM: ByteCount = ByteCount::new(1_200);
+/// The most datagrams that each sender of a load may be asked for.
+pub const MAX_DATAGRAMS: u64 = 50_000_000;
+/// The most samples of what arrived that a load may take.
+pub const MAX_SAMPLES: u64 = 100_000;

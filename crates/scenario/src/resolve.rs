@@ -75,7 +75,7 @@ pub(crate) fn resolve(
     );
     let lans = written.resolve_lans(&upstreams, &addresses, problems);
     let hosts = written.resolve_hosts(&addresses, problems);
-    let sessions = written.resolve_sessions(lines, problems);
+    let sessions = written.resolve_sessions(&addresses, lines, problems);
     let events = written.resolve_events(&upstreams, &addresses, problems);
     let Written { internet, horizon, .. } = written;
     problems.is_empty().then_some(Scenario { internet, lans, hosts, sessions, events, horizon })

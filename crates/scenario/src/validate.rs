@@ -2,33 +2,36 @@
 
 use natbed_units::SimDuration;
 
+use crate::address::Addresses;
 use crate::diagnostic::LineIndex;
 use crate::event::Verb;
 use crate::expect::ExpectKeys;
 use crate::host::{InterfaceKeys, Place};
 use crate::lan::IPV4;
+use crate::loads::{after, check_sources, duration};
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
 use crate::scenario::{
-    Discovery, Expect, ExpectedPath, HostIndex, IceState, Load, LoadExpect, NamedLoad, Path,
-    Restart, Serve, Session,
+    Discovery, Expect, ExpectedPath, HostIndex, IceState, Path, Restart, Serve, Session, Stack,
 };
 use crate::session::SessionKeys;
-use crate::tree::Located;
+use crate::tree::{Located, Span};
 
 impl Written<'_> {
     pub(crate) fn resolve_sessions(
         &self,
+        addresses: &Addresses,
         lines: &LineIndex,
         problems: &mut Problems,
     ) -> Vec<Session> {
         let sessions = self.sessions.iter();
-        sessions.filter_map(|session| self.session(session, lines, problems)).collect()
+        sessions.filter_map(|session| self.session(session, addresses, lines, problems)).collect()
     }
 
     fn session(
         &self,
         session: &SessionKeys<'_>,
+        addresses: &Addresses,
         lines: &LineIndex,
         problems: &mut Problems,
     ) -> Option<Session> {
@@ -36,9 +39,11 @@ impl Written<'_> {
         let stun = self.servers(&session.stun, "stun", |serve| serve.stun, problems);
         let turn = self.servers(&session.turn, "turn", |serve| serve.turn.is_some(), problems);
         let start = session.between.map(|names| start(session, names, problems));
-        if let Some(names) = session.between {
+        if let Some(names) = session.between.filter(|_| session.stack == Stack::WebrtcIce) {
             self.check_ipv4(&names, problems);
         }
+        let reach = self.reach(session, between, addresses, problems);
+        let loads = self.loads(session, problems);
         self.check_ipv4(&session.stun, problems);
         self.check_ipv4(&session.turn, problems);
         self.check_time(session, problems);
@@ -49,24 +54,12 @@ impl Written<'_> {
             name: session.name.value.to_owned(),
             between: between?.map(HostIndex),
             stack: session.stack,
-            reach: None,
+            reach,
             discovery: session.discovery,
             stun,
             turn,
             start: start?,
-            loads: vec![NamedLoad {
-                name: None,
-                load: session.load,
-                after: SimDuration::ZERO,
-                expect: session.expect.as_ref().map_or_else(LoadExpect::default, |expect| {
-                    LoadExpect {
-                        loss: expect.loss,
-                        rtt_p50: expect.rtt_p50,
-                        rtt_p95: expect.rtt_p95,
-                        ..LoadExpect::default()
-                    }
-                }),
-            }],
+            loads,
             hold: session.hold,
             restart: session.restart,
             expect: session.expect.as_ref().map(|expect| Expect {
@@ -155,12 +148,14 @@ impl Written<'_> {
     /// Reports a session whose own times alone go beyond the horizon.
     fn check_time(&self, session: &SessionKeys<'_>, problems: &mut Problems) {
         let Discovery::Rendezvous { delay } = session.discovery;
-        let load = match session.load {
-            Load::Echo { count, interval, .. } => interval * u64::from(count - 1),
-            _ => SimDuration::ZERO,
-        };
         let start = session.start.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
-        let needed = delay + start + load + session.hold;
+        let connecting = match session.stack {
+            Stack::WebrtcIce => delay + start,
+            Stack::None => SimDuration::ZERO,
+        };
+        let loads = session.loads.iter();
+        let loads = loads.map(|load| after(load) + duration(&load.load).unwrap_or_default()).max();
+        let needed = connecting + loads.unwrap_or_default() + session.hold;
         let (name, horizon) = (session.name.value, self.horizon);
         if needed > horizon {
             problems.push(
@@ -189,7 +184,7 @@ impl Written<'_> {
     fn check_recovery(
         &self,
         session: &SessionKeys<'_>,
-        expect: &ExpectKeys,
+        expect: &ExpectKeys<'_>,
         problems: &mut Problems,
     ) {
         for within in [expect.noticed_within, expect.recover_within].into_iter().flatten() {
@@ -215,10 +210,12 @@ impl Written<'_> {
     fn check_expectation(
         &self,
         session: &SessionKeys<'_>,
-        expect: &ExpectKeys,
+        expect: &ExpectKeys<'_>,
         problems: &mut Problems,
     ) {
         self.check_recovery(session, expect, problems);
+        check_sources(session, expect, problems);
+        check_oracle(session, expect, problems);
         let Some(Located { value: ExpectedPath::Is(path), span }) = expect.path else { return };
         match path {
             Path::Relay if session.turn.is_empty() => problems.push(
@@ -236,6 +233,7 @@ impl Written<'_> {
                     states.filter(|state| up.contains(&state.value)).map(|state| state.span);
                 let times = [expect.connect_within, expect.noticed_within, expect.recover_within];
                 let times = times.into_iter().flatten().map(|within| within.span);
+                let times = times.chain(completions(expect));
                 for contradiction in times.chain(state) {
                     problems.push(
                         Problem::new(contradiction, "this needs a connection")
@@ -269,6 +267,25 @@ impl Written<'_> {
                 })
         })
     }
+}
+
+/// Reports the outcome rule, which is about ICE, where there is no ICE.
+fn check_oracle(session: &SessionKeys<'_>, expect: &ExpectKeys<'_>, problems: &mut Problems) {
+    let Some(Located { value: ExpectedPath::Oracle, span }) = expect.path else { return };
+    if session.stack == Stack::None {
+        problems.push(
+            Problem::new(span, "the outcome rule is for sessions with a stack")
+                .label("needs a path")
+                .help("write `lan`, `direct` or `none`"),
+        );
+    }
+}
+
+/// Where transfers are expected to end in time.
+fn completions(expect: &ExpectKeys<'_>) -> impl Iterator<Item = Span> {
+    let loads = expect.loads.iter().flat_map(|loads| &loads.value);
+    let loads = loads.map(|(_, load)| load).chain([&expect.load]);
+    loads.filter_map(|load| load.complete_within).map(|within| within.span)
 }
 
 /// The start offsets of the two hosts, zero where the session gives none.

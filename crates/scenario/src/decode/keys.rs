@@ -135,7 +135,10 @@ pub(crate) static SESSION: Keys = keys(
         "stun",
         "turn",
         "start",
+        "port",
+        "to",
         "load",
+        "loads",
         "hold",
         "restart",
         "expect",
@@ -143,23 +146,59 @@ pub(crate) static SESSION: Keys = keys(
 );
 pub(crate) static DISCOVERY: Keys = keys("a discovery", &["rendezvous"]);
 pub(crate) static RENDEZVOUS: Keys = keys("a rendezvous", &["delay"]);
-pub(crate) static LOAD: Keys = keys("a load", &["echo"]);
-pub(crate) static ECHO: Keys = keys("an echo load", &["count", "interval", "size"]);
+pub(crate) static LOAD: Keys =
+    keys("a load", &["echo", "quic", "sctp", "datagrams", "file", "tcp"]);
+pub(crate) static ECHO: Keys = keys("an echo load", &["count", "interval", "size", "after"]);
+pub(crate) static QUIC: Keys = keys(
+    "a QUIC load",
+    &["size", "for", "from", "streams", "congestion", "window", "sample", "after"],
+);
+pub(crate) static SCTP: Keys = keys(
+    "an SCTP load",
+    &["size", "for", "from", "streams", "ordered", "window", "sample", "after"],
+);
+pub(crate) static DATAGRAMS: Keys = keys(
+    "a load of datagrams",
+    &["rate", "size", "for", "from", "freeze_after", "sample", "after"],
+);
+pub(crate) static FILE: Keys = keys("a file load", &["size", "over", "from", "sample", "after"]);
+pub(crate) static TCP: Keys =
+    keys("a TCP load", &["size", "for", "from", "congestion", "window", "sample", "after"]);
+
+/// The keys of what a load is held against behind some more.
+macro_rules! metric_keys {
+    ($($more:literal),*) => {
+        &[
+            $($more,)*
+            "goodput",
+            "complete_within",
+            "loss",
+            "rtt_p50",
+            "rtt_p95",
+            "delay_p50",
+            "delay_p95",
+            "delay_p99",
+            "jitter",
+            "freezes",
+            "retransmitted",
+        ]
+    };
+}
+
 pub(crate) static EXPECT: Keys = keys(
     "an expectation",
-    &[
+    metric_keys!(
         "path",
         "connect_within",
         "states",
         "final_state",
-        "loss",
-        "rtt_p50",
-        "rtt_p95",
         "noticed_within",
         "recover_within",
-    ],
+        "loads"
+    ),
 );
-pub(crate) static AT_MOST: Keys = keys("a bound", &["at_most"]);
+pub(crate) static LOAD_EXPECT: Keys = keys("an expectation of a load", metric_keys!());
+pub(crate) static BOUNDS: Keys = keys("a bound", &["at_least", "at_most"]);
 pub(crate) static EVENT: Keys = keys(
     "an event",
     &[
@@ -215,8 +254,14 @@ pub(crate) static ALL: &[&Keys] = &[
     &RENDEZVOUS,
     &LOAD,
     &ECHO,
+    &QUIC,
+    &SCTP,
+    &DATAGRAMS,
+    &FILE,
+    &TCP,
     &EXPECT,
-    &AT_MOST,
+    &LOAD_EXPECT,
+    &BOUNDS,
     &EVENT,
 ];
 

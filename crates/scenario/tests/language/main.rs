@@ -4,6 +4,7 @@ mod diagnostics;
 mod fuzz;
 mod gateways;
 mod limits;
+mod loads;
 mod marked;
 mod matrix;
 mod properties;

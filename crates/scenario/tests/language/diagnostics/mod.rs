@@ -4,6 +4,7 @@ mod addresses;
 mod document;
 mod events;
 mod firewalls;
+mod loads;
 mod nats;
 mod rendering;
 mod sessions;

@@ -75,7 +75,7 @@ fn expectations() {
         ),
         (expect("[a, b]", "{ loss: «1%» }"), "expected a mapping for a bound, found text"),
         (expect("[a, b]", "{ loss: { at_most: «101%» } }"), "`101%` is too large for a percentage"),
-        (expect("[a, b]", "{ «rtt_p50»: {} }"), "a bound needs the key `at_most`"),
+        (expect("[a, b]", "{ «rtt_p50»: {} }"), "a bound needs the key `at_least` or `at_most`"),
     ]);
     valid(&expect("[a, a2]", "{ path: lan }"));
     valid(&expect("[a, b]", "{ path: none, rtt_p50: { at_most: 1s }, final_state: failed }"));
