@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use natbed_nat::{Firewall, StatelessConfig, Translator};
+use natbed_units::ByteCount;
 use smallvec::SmallVec;
 
 use crate::address::{Prefix, RouteTable};
@@ -11,7 +12,7 @@ use crate::config::{
     Attachment, GatewayConfig, HostConfig, InterfaceConfig, InternetConfig, LanConfig,
     TopologyError,
 };
-use crate::id::{HostId, LanId, LinkId, Place, RouterId};
+use crate::id::{HostId, LanId, LinkId, PipeId, Place, RouterId};
 use crate::network::Network;
 use crate::node::{Core, Host, Inside, Interface, Lan, LanGateway, Router, version};
 use crate::observer::Observer;
@@ -240,6 +241,16 @@ impl<O: Observer> Network<O> {
     /// share as often as there are.
     pub fn host_links(&self, host: HostId) -> impl Iterator<Item = LinkId> + '_ {
         self.hosts[host.index()].interfaces.iter().map(|interface| interface.link)
+    }
+
+    /// Returns the longest packets that the links of a host take in either direction, in the order
+    /// of its interfaces; `None` for one that takes all.
+    pub fn host_mtus(&self, host: HostId) -> impl Iterator<Item = Option<ByteCount>> + '_ {
+        self.host_links(host).map(|link| {
+            let mtu = |pipe: PipeId| self.pipes[pipe.index()].mtu;
+            let mtu = mtu(link.up()).min(mtu(link.down()));
+            (mtu != Pipe::NO_MTU).then(|| ByteCount::new(mtu.into()))
+        })
     }
 
     /// Returns the uplink of a gateway.

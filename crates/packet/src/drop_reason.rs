@@ -122,6 +122,8 @@ drop_reasons! {
     PortClosed = "port-closed", Some("RFC 1122 section 4.1.3.1");
     /// The receiving socket's buffer was full.
     SocketBufferFull = "socket-buffer-full", None;
+    /// As many TCP connections as the listening socket allows wait to be accepted.
+    ListenBacklogFull = "listen-backlog-full", None;
     /// The host takes no packets of this kind (TCP, or ICMP without a taker).
     NoTaker = "no-taker", None;
     /// More packets were in flight than the run allows.

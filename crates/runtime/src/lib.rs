@@ -4,8 +4,8 @@
 //! jumps from event to event, exact to the nanosecond, and a run costs what its events cost. The
 //! software is of three kinds:
 //!
-//! - Async code on tokio, unmodified: it uses [`UdpSocket`]s bound on a [`Host`], and tokio's own
-//!   tasks, timers and channels. `SystemTime`, `Instant`, hash keys and `rand` see virtual time
+//! - Async code on tokio, unmodified: it uses [`UdpSocket`]s bound on a [`Host`], [`TcpListener`]s
+//!   and [`TcpStream`]s, and tokio's own tasks, timers and channels. `SystemTime`, `Instant`, hash keys and `rand` see virtual time
 //!   and the run's seed, because libc's clocks and entropy are replaced on simulation threads
 //!   (`interpose.rs`).
 //! - A [`Process`]: sans-IO software that is handed datagrams and times, thousands in one world.
@@ -53,7 +53,7 @@
 //! # }
 //! ```
 //!
-//! Not in scope: TCP sockets, threads inside of a run, `spawn_blocking`, files, and platforms
+//! Not in scope: threads inside of a run, `spawn_blocking`, files, and platforms
 //! other than Linux with glibc.
 #![deny(unsafe_code)]
 
@@ -84,6 +84,7 @@ mod shared;
 mod simulated;
 mod socket;
 mod sockets;
+mod tcp;
 mod thread;
 mod world;
 
@@ -96,5 +97,6 @@ pub use self_check::{SelfCheckError, self_check};
 pub use simulated::{EPOCH_UNIX_SECONDS, ahead_of_time, wall_clock};
 pub use socket::{Host, UdpSocket};
 pub use sockets::Datagram;
+pub use tcp::{Congestion, TcpConfig, TcpListener, TcpStatistics, TcpStream};
 pub use thread::{run_many, run_on_fresh_thread};
 pub use world::{Finished, World, WorldHandle};

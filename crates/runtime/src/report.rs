@@ -16,6 +16,8 @@ pub struct Limits {
     pub socket_datagrams: usize,
     /// The most payload bytes that wait in one socket.
     pub socket_bytes: usize,
+    /// The most TCP connections of one host, those that wait to be forgotten included.
+    pub tcp_connections: usize,
 }
 
 impl Limits {
@@ -24,13 +26,15 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// One virtual hour, a billion events, 1024 datagrams or 4 MiB in a socket.
+    /// One virtual hour, a billion events, 1024 datagrams or 4 MiB in a socket, 4096 TCP
+    /// connections on a host.
     fn default() -> Self {
         Self {
             horizon: SimTime::ZERO + SimDuration::from_secs(3_600),
             events: 1_000_000_000,
             socket_datagrams: 1_024,
             socket_bytes: 4 << 20,
+            tcp_connections: 4_096,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What async code and the driver share: outgoing packets, sockets, alarms, requests.
+//! What async code and the driver share: outgoing packets, sockets, TCP, alarms, requests.
 //!
 //! Async code never touches the network. It leaves its packets and requests here; the driver
 //! takes them when every task is idle, which is still the same instant of virtual time. All of it
@@ -19,6 +19,7 @@ use natbed_units::SimTime;
 use crate::clock::AsyncClock;
 use crate::process::Inlet;
 use crate::sockets::Sockets;
+use crate::tcp::{TcpHosts, TcpStack};
 
 /// The handle to the shared state; cloning shares it.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 pub(crate) struct State {
     pub(crate) sockets: Sockets,
+    pub(crate) tcp: TcpHosts,
     outbox: Vec<(HostId, Packet)>,
     chunk: BytesMut,
     /// Tasks to wake at an exact instant, in the order of time and then of setting.
@@ -77,9 +79,10 @@ pub(crate) struct Requests {
 }
 
 impl Shared {
-    pub(crate) fn new(sockets: Sockets) -> Self {
+    pub(crate) fn new(sockets: Sockets, tcp: TcpHosts) -> Self {
         Self(Arc::new(Mutex::new(State {
             sockets,
+            tcp,
             outbox: Vec::new(),
             chunk: BytesMut::new(),
             alarms: BTreeMap::new(),
@@ -121,6 +124,40 @@ impl State {
         self.outbox.push((host, packet));
         self.wake_driver();
         true
+    }
+
+    /// Calls `f` with the TCP of a host and leaves what it has to send for the driver; `None` if the
+    /// host has no sockets.
+    pub(crate) fn update_tcp<R>(
+        &mut self,
+        host: HostId,
+        f: impl FnOnce(&mut TcpStack) -> R,
+    ) -> Option<R> {
+        let Self { tcp, outbox, .. } = self;
+        let before = outbox.len();
+        let result = tcp.update(host, f, |packet| {
+            // More is lost without a trace; what matters is sent again.
+            if outbox.len() < OUTBOX_MAX {
+                outbox.push((host, packet));
+            }
+        });
+        let has_sent = outbox.len() > before;
+        let due = tcp.poll_timeout();
+        let is_early = |sleeping: &Sleeping| due.is_some_and(|due| due < sleeping.until);
+        if has_sent || self.sleeping.as_ref().is_some_and(is_early) {
+            self.wake_driver();
+        }
+        result
+    }
+
+    /// Lets TCP do what is due at `now`; those who wait for it are added to `wakers`.
+    pub(crate) fn run_tcp_timers(&mut self, now: SimTime, wakers: &mut Vec<Waker>) {
+        while let Some(host) = self.tcp.pop_due(now) {
+            self.update_tcp(host, |stack| {
+                stack.handle_timeout(now);
+                stack.take_wakers(wakers);
+            });
+        }
     }
 
     pub(crate) fn add_inlet(&mut self, host: HostId, inlet: Box<dyn Inlet + Send>) {
@@ -179,8 +216,10 @@ impl State {
         }
     }
 
+    /// Returns when an alarm goes off or TCP has something to do.
     pub(crate) fn next_alarm(&self) -> Option<SimTime> {
-        self.alarms.first_key_value().map(|((at, _), _)| *at)
+        let alarm = self.alarms.first_key_value().map(|((at, _), _)| *at);
+        [alarm, self.tcp.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Moves everything that async code left to `requests`, whose packets must have been taken.

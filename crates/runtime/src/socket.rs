@@ -31,6 +31,10 @@ impl Host {
         Self { shared, id }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Returns the host's place in the network.
     #[must_use]
     pub fn id(&self) -> HostId {

@@ -22,6 +22,7 @@ use crate::report::{Limits, RunEnd, RunReport};
 use crate::shared::{Requests, Shared};
 use crate::socket::Host;
 use crate::sockets::Sockets;
+use crate::tcp::TcpHosts;
 
 /// A network and the software on its hosts.
 ///
@@ -30,7 +31,7 @@ use crate::sockets::Sockets;
 /// [`World::run`] or [`World::run_async`] moves everything through virtual time.
 ///
 /// Of one instant, actions come first, then the network and what it delivers, then timers of
-/// processes, then alarms; and that again until none of them has anything left. Then tasks run,
+/// processes, then alarms, then timers of TCP; and that again until none of them has anything left. Then tasks run,
 /// and what they send belongs to the same instant. Tokio's timers, which fire at whole
 /// milliseconds, come before everything else of their instant.
 pub struct World<O = ()> {
@@ -58,6 +59,9 @@ pub struct World<O = ()> {
     events: u64,
     is_stopped: bool,
 }
+
+/// The longest packet that TCP sends into a link that takes all: Ethernet's, in bytes.
+const MTU: usize = 1_500;
 
 type Action<O> = Box<dyn FnOnce(&mut World<O>)>;
 type RemoteActions<O> = Arc<Mutex<Vec<(SimTime, Box<dyn FnOnce(&mut World<O>) + Send>)>>>;
@@ -107,7 +111,7 @@ impl<O: Observer> World<O> {
             actions: BTreeMap::new(),
             actions_scheduled: 0,
             remote_actions: Arc::default(),
-            shared: Shared::new(Sockets::new(&limits)),
+            shared: Shared::new(Sockets::new(&limits), TcpHosts::new(&limits)),
             is_shared: false,
             may_have_requests: false,
             requests: Requests::default(),
@@ -290,7 +294,12 @@ impl<O: Observer> World<O> {
 
     fn note_addresses(&mut self, host: HostId) {
         let (name, addresses) = (self.network.host_name(host), self.network.addresses(host));
-        self.shared.lock().sockets.set_host(host, name, self.seed, addresses);
+        let mut state = self.shared.lock();
+        state.sockets.set_host(host, name, self.seed, addresses);
+        let mtus =
+            self.network.host_mtus(host).map(|mtu| mtu.map_or(MTU, |mtu| mtu.bytes() as usize));
+        let addresses = self.network.addresses(host).zip(mtus);
+        state.tcp.set_host(host, name, self.seed, addresses);
     }
 
     fn schedule(&mut self, time: SimTime, action: Action<O>) {

@@ -38,6 +38,7 @@ const HORIZON: Limits = Limits {
     events: 100_000,
     socket_datagrams: 16,
     socket_bytes: 1 << 20,
+    tcp_connections: 16,
 };
 
 #[test]

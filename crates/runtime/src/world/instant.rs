@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use natbed_network::{Delivery, HostId, Network, Observer};
-use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet};
+use natbed_packet::{Body, DropReason, Endpoint, Icmp, Packet, Protocol};
 use natbed_units::{Seed, SimTime};
 
 use super::{Taker, World};
 use crate::clock::AsyncClock;
 use crate::report::RunEnd;
-use crate::shared::{Membership, Shared};
+use crate::shared::{Membership, Shared, State};
 use crate::simulated;
 use crate::sockets::Receipt;
 
@@ -145,6 +145,8 @@ impl<O: Observer> World<O> {
         if self.requests.next_alarm.is_some_and(|at| at <= self.now) {
             let mut state = self.shared.lock();
             state.take_due_alarms(self.now, &mut self.wakers);
+            state.run_tcp_timers(self.now, &mut self.wakers);
+            self.may_have_requests = true;
             self.requests.next_alarm = state.next_alarm();
             drop(state);
             self.wake_readers();
@@ -308,6 +310,14 @@ impl<O: Observer> World<O> {
                 }
                 Receipt::NoSocket => {}
             }
+            if let Some(taken) = offer_to_tcp(&mut state, now, &delivery, &mut self.wakers) {
+                drop(state);
+                self.may_have_requests = true;
+                if let Err(reason) = taken {
+                    self.network.reject(now, delivery, reason);
+                }
+                return;
+            }
         }
         match slot.and_then(|slot| slot.taker.as_mut()) {
             Some(Taker::Inlet(inlet)) => {
@@ -344,6 +354,30 @@ impl<O: Observer> World<O> {
         };
         self.network.reject(self.now, delivery, reason);
     }
+}
+
+/// Offers a packet to the TCP of its host; `None` if it is not for it.
+#[inline]
+fn offer_to_tcp(
+    state: &mut State,
+    now: SimTime,
+    delivery: &Delivery,
+    wakers: &mut Vec<Waker>,
+) -> Option<Result<(), DropReason>> {
+    let (host, packet) = (delivery.host, &delivery.packet);
+    let is_for_tcp = match &packet.body {
+        Body::Tcp(_) => true,
+        Body::Icmp(Icmp::Error { quoted, .. }) => quoted.protocol == Protocol::Tcp,
+        _ => false,
+    };
+    if !is_for_tcp || !state.tcp.has_stack(host) {
+        return None;
+    }
+    state.update_tcp(host, |stack| {
+        let taken = stack.take(now, packet);
+        stack.take_wakers(wakers);
+        taken
+    })
 }
 
 /// Fills in the source of a packet whose sender left the choice to its host.
