@@ -30,7 +30,7 @@
 //!     network.set_internet(InternetConfig { delay: SimDuration::from_millis(20) });
 //!     let link = LinkConfig::symmetric(PipeConfig::with_delay(SimDuration::from_millis(5)));
 //!     let [alice, bob] = ["198.51.100.1", "198.51.100.2"].map(|address| {
-//!         let attachment = Attachment::Internet;
+//!         let (attachment, link) = (Attachment::Internet, link.clone());
 //!         let interface =
 //!             InterfaceConfig { address: address.parse().expect("an address"), attachment, link };
 //!         let name = address.to_owned();
