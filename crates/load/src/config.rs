@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::call::{Call, CallConfig};
 use crate::echo::{Echo, EchoConfig};
+use crate::quic::QuicConfig;
 use crate::side::Side;
 
 /// A load of a session, and when it begins.
@@ -24,6 +25,8 @@ pub enum LoadConfig {
     Echo(EchoConfig),
     /// Datagrams at a constant bit rate.
     Call(CallConfig),
+    /// A bulk transfer over QUIC.
+    Quic(QuicConfig),
 }
 
 /// Which peers send.
@@ -82,13 +85,14 @@ impl LoadConfig {
     ///
     /// [`LoadError`] when a transport refuses its configuration.
     pub fn sides(&self, seed: Seed) -> Result<[Box<dyn Side>; 2], LoadError> {
-        let _ = seed; // nothing is random in echoes and calls
         match self {
+            // Nothing is random in echoes and calls.
             Self::Echo(config) => Ok([0, 1].map(|_| Box::new(Echo::new(*config)) as Box<dyn Side>)),
             Self::Call(config) => {
                 config.validate()?;
                 Ok([0, 1].map(|peer| Box::new(Call::new(*config, peer)) as Box<dyn Side>))
             }
+            Self::Quic(config) => config.sides(seed),
         }
     }
 
@@ -100,6 +104,7 @@ impl LoadConfig {
         match self {
             Self::Echo(config) => config.interval * u64::from(config.count),
             Self::Call(config) => config.duration,
+            Self::Quic(config) => config.transfer.duration(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`EchoConfig`] | datagrams that each peer sends and the other sends back |
 //! | [`CallConfig`] | datagrams at a constant bit rate, as calls send them |
+//! | [`quic::QuicConfig`] | a bulk transfer over QUIC |
 //!
 //! # On the wire
 //!
@@ -24,6 +25,7 @@ mod config;
 mod echo;
 mod lanes;
 mod process;
+pub mod quic;
 mod series;
 mod session;
 mod side;

@@ -27,6 +27,16 @@ impl TransferConfig {
             Amount::For(_) => None,
         }
     }
+
+    /// Returns how long it takes if all goes well, as far as that is known beforehand: nothing for
+    /// so many bytes.
+    #[must_use]
+    pub const fn duration(&self) -> SimDuration {
+        match self.amount {
+            Amount::Bytes(_) => SimDuration::ZERO,
+            Amount::For(time) => time,
+        }
+    }
 }
 
 /// What one side of a bulk transfer sent and received.
