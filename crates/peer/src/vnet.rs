@@ -141,7 +141,7 @@ impl Vnet {
         ahead_of_time(|| drop(router.start()));
         let router = Arc::new(Mutex::new(router));
         nic.lock().await.set_router(Arc::clone(&router)).await?;
-        let inlet = VnetInlet { net: Arc::clone(&net), nic };
+        let inlet = VnetInlet { nic, addresses: addresses.clone(), queued: Arc::default() };
         handle.set_inlet(host, Box::new(inlet));
         Ok(Self { net, router, addresses })
     }
@@ -175,27 +175,10 @@ impl Vnet {
 }
 
 struct VnetInlet {
-    net: Arc<Net>,
     nic: Arc<Mutex<dyn Nic + Send + Sync>>,
-}
-
-impl VnetInlet {
-    /// Says whether a socket is bound to `local`.
-    ///
-    /// The virtual network does not tell, except by refusing to bind there a second time.
-    fn is_bound(&self, local: SocketAddr) -> bool {
-        let probe = poll_once(async {
-            match self.net.bind(local).await {
-                Ok(socket) => {
-                    // Closing an unused socket cannot fail; it frees the port again.
-                    let _ = socket.close().await;
-                    false
-                }
-                Err(_) => true,
-            }
-        });
-        probe.unwrap_or(true)
-    }
+    addresses: Vec<IpAddr>,
+    /// Besides this one, each datagram that waits in a socket has a reference.
+    queued: Arc<()>,
 }
 
 impl Inlet for VnetInlet {
@@ -210,14 +193,20 @@ impl Inlet for VnetInlet {
         };
         let source = Endpoint::new(packet.source, udp.source_port).into();
         let destination = Endpoint::new(packet.destination, udp.destination_port).into();
-        if !self.is_bound(destination) {
-            return Err((packet, DropReason::PortClosed));
-        }
-        let chunk = InboundChunk { source, destination, payload: udp.payload.clone() };
+        let queued_before = Arc::strong_count(&self.queued);
+        let payload = udp.payload.clone();
+        let chunk =
+            InboundChunk { source, destination, payload, _queued: Arc::clone(&self.queued) };
         let delivery = poll_once(async {
             self.nic.lock().await.on_inbound_chunk(Box::new(chunk)).await;
         });
-        delivery.ok_or((packet, DropReason::SocketBufferFull))
+        // The virtual network tells nobody that it has no socket for a datagram: it drops it.
+        let is_queued = Arc::strong_count(&self.queued) > queued_before;
+        match delivery {
+            None => Err((packet, DropReason::SocketBufferFull)),
+            Some(()) if is_queued || !self.addresses.contains(&packet.destination) => Ok(()),
+            Some(()) => Err((packet, DropReason::PortClosed)),
+        }
     }
 }
 
@@ -238,6 +227,7 @@ struct InboundChunk {
     source: SocketAddr,
     destination: SocketAddr,
     payload: Bytes,
+    _queued: Arc<()>,
 }
 
 impl fmt::Display for InboundChunk {
