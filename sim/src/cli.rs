@@ -92,6 +92,9 @@ pub struct ListArgs {
 /// Arguments of `natbed bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
+    /// Measure only figures whose name contains this.
+    #[arg(default_value = "", hide_default_value = true)]
+    pub only: String,
     /// What goes to standard output.
     #[arg(long, value_enum, default_value_t = PlainFormat::Human)]
     pub format: PlainFormat,

@@ -5,18 +5,21 @@
 
 mod hosts;
 mod network;
+mod relay;
 mod session;
 mod topology;
 
 use std::time::Duration;
 
+use natbed_nat::Mapping;
 use natbed_report::Color;
+use natbed_units::SimDuration;
 use serde_json::{Map, Value, json};
 
 /// Rounds of each measurement; the best counts.
 const ROUNDS: usize = 5;
 
-/// Sessions measured; the best counts.
+/// Sessions measured; the best counts. A session takes milliseconds: one round is a single sample.
 const SESSION_ROUNDS: usize = 25;
 
 /// One measured figure and what it should be.
@@ -47,123 +50,195 @@ pub enum Unit {
     Milliseconds,
     /// Bytes of memory: less is better.
     Bytes,
+    /// How many times as fast as real time: more is better.
+    TimesRealTime,
 }
 
 impl Figure {
     /// Says whether the target is reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        match self.unit {
-            Unit::PerSecond => self.value >= self.target,
-            _ => self.value <= self.target,
+        if self.unit.is_more_better() {
+            self.value >= self.target
+        } else {
+            self.value <= self.target
         }
     }
 }
 
-/// Measures everything; takes about ten seconds.
+impl Unit {
+    fn is_more_better(self) -> bool {
+        matches!(self, Self::PerSecond | Self::TimesRealTime)
+    }
+}
+
+/// A figure that can be measured.
+struct Benchmark {
+    name: &'static str,
+    about: &'static str,
+    unit: Unit,
+    target: f64,
+    measure: fn() -> anyhow::Result<f64>,
+}
+
+/// Datagrams of the benchmarks without agents.
+const DATAGRAMS: u64 = 400_000;
+/// Datagrams of those over ICE sessions.
+const ICE_DATAGRAMS: u64 = 20_000;
+
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "raw_two_nat_datagrams",
+        about: "network alone, host - NAT - core - NAT - host",
+        unit: Unit::PerSecond,
+        target: 4e6,
+        measure: || rate(|| network::two_nat_datagrams(DATAGRAMS, 100)),
+    },
+    Benchmark {
+        name: "process_two_nat_datagrams",
+        about: "the same between processes",
+        unit: Unit::PerSecond,
+        target: 3e6,
+        measure: || rate(|| hosts::process_two_nat_datagrams(DATAGRAMS)),
+    },
+    Benchmark {
+        name: "socket_two_nat_datagrams",
+        about: "the same between async sockets, each at its own instant",
+        unit: Unit::PerSecond,
+        target: 1e6,
+        measure: || rate(|| hosts::socket_datagrams(topology::two_nats, DATAGRAMS, 1)),
+    },
+    Benchmark {
+        name: "socket_two_nat_datagrams_burst",
+        about: "the same, ten per instant",
+        unit: Unit::PerSecond,
+        target: 2e6,
+        measure: || rate(|| hosts::socket_datagrams(topology::two_nats, DATAGRAMS, 10)),
+    },
+    Benchmark {
+        name: "socket_direct_datagrams_burst",
+        about: "async sockets over one link, ten per instant",
+        unit: Unit::PerSecond,
+        target: 4e6,
+        measure: || rate(|| hosts::socket_datagrams(topology::direct, DATAGRAMS, 10)),
+    },
+    Benchmark {
+        name: "in_flight_slowdown",
+        about: "network alone, 20 000 on their way against 10",
+        unit: Unit::Ratio,
+        target: 2.0,
+        measure: || {
+            let few = best(ROUNDS, || network::two_nat_datagrams(DATAGRAMS, 10))?;
+            let many = best(ROUNDS, || network::two_nat_datagrams(DATAGRAMS, 20_000))?;
+            Ok(many.as_secs_f64() / few.as_secs_f64())
+        },
+    },
+    Benchmark {
+        name: "many_hosts_datagrams",
+        about: "network alone, 20 000 hosts, 20 000 on their way",
+        unit: Unit::PerSecond,
+        target: 1e6,
+        measure: || rate(|| network::many_hosts_datagrams(20_000, DATAGRAMS)),
+    },
+    Benchmark {
+        name: "idle_200_agents_ns_per_virtual_second",
+        about: "200 processes that send a keepalive every 15 s",
+        unit: Unit::Nanoseconds,
+        target: 20_000.0,
+        measure: || nanos_each(3_600, |seconds| hosts::idle_agents(200, seconds)),
+    },
+    Benchmark {
+        name: "build_drop_two_nat_ns",
+        about: "build and drop a network of two homes",
+        unit: Unit::Nanoseconds,
+        target: 50_000.0,
+        measure: || nanos_each(2_000, network::build_and_drop),
+    },
+    Benchmark {
+        name: "bytes_per_idle_host",
+        about: "resident memory of an idle host in the network",
+        unit: Unit::Bytes,
+        target: 1_000.0,
+        measure: || Ok(network::bytes_per_idle_host(100_000)? as f64),
+    },
+    Benchmark {
+        name: "ice_session_ms",
+        about: "one webrtc-ice session, connect to close, all in",
+        unit: Unit::Milliseconds,
+        target: 6.0,
+        measure: || Ok(best(SESSION_ROUNDS, session::ice_session)?.as_secs_f64() * 1e3),
+    },
+    Benchmark {
+        name: "direct_ice_datagram_ns",
+        about: "a datagram over a direct pair of webrtc-ice, each at its own instant",
+        unit: Unit::Nanoseconds,
+        target: 5_000.0,
+        measure: || ice_datagram(Mapping::EndpointIndependent, 1),
+    },
+    Benchmark {
+        name: "relay_datagram_ns",
+        about: "the same over a relayed pair, the turn crate's server included",
+        unit: Unit::Nanoseconds,
+        target: 8_000.0,
+        measure: || ice_datagram(Mapping::AddressAndPortDependent, 1),
+    },
+    Benchmark {
+        name: "relay_datagram_burst_ns",
+        about: "the same, ten per instant",
+        unit: Unit::Nanoseconds,
+        target: 8_000.0,
+        measure: || ice_datagram(Mapping::AddressAndPortDependent, 10),
+    },
+    Benchmark {
+        name: "relayed_calls_speedup",
+        about: "50 relayed calls, 2 Mbit/s in each, for a minute, all in",
+        unit: Unit::TimesRealTime,
+        target: 20.0,
+        measure: || relay::relayed_calls_speedup(50, 1_000_000, SimDuration::from_secs(60)),
+    },
+    Benchmark {
+        name: "relayed_calls_both_ways_speedup",
+        about: "the same, 2 Mbit/s each way",
+        unit: Unit::TimesRealTime,
+        target: 10.0,
+        measure: || relay::relayed_calls_speedup(50, 2_000_000, SimDuration::from_secs(60)),
+    },
+];
+
+/// Measures every figure whose name contains `only`; all of them take about half a minute.
 ///
 /// # Errors
 ///
 /// When a measured network loses datagrams or cannot be built, which would make the figure wrong.
-pub fn measure_all() -> anyhow::Result<Vec<Figure>> {
-    const DATAGRAMS: u64 = 400_000;
-    const HOSTS: u32 = 20_000;
-    const AGENTS: u32 = 200;
-    const IDLE_SECONDS: u64 = 3_600;
-    const BUILDS: u64 = 2_000;
-
-    let rate = |spent: Duration| DATAGRAMS as f64 / spent.as_secs_f64();
-    let raw = best(|| network::two_nat_datagrams(DATAGRAMS, 100))?;
-    let few = best(|| network::two_nat_datagrams(DATAGRAMS, 10))?;
-    let many = best(|| network::two_nat_datagrams(DATAGRAMS, 20_000))?;
-    let process = best(|| hosts::process_two_nat_datagrams(DATAGRAMS))?;
-    let socket = best(|| hosts::socket_datagrams(topology::two_nats, DATAGRAMS, 1))?;
-    let socket_burst = best(|| hosts::socket_datagrams(topology::two_nats, DATAGRAMS, 10))?;
-    let direct_burst = best(|| hosts::socket_datagrams(topology::direct, DATAGRAMS, 10))?;
-    let many_hosts = best(|| network::many_hosts_datagrams(HOSTS, DATAGRAMS))?;
-    let idle = best(|| hosts::idle_agents(AGENTS, IDLE_SECONDS))?;
-    let build = best(|| network::build_and_drop(BUILDS))?;
-    let memory = network::bytes_per_idle_host(100_000)?;
-    // A session takes milliseconds: one round is a single sample.
-    let session =
-        (0..SESSION_ROUNDS).map(|_| session::ice_session()).collect::<Result<Vec<_>, _>>()?;
-    let session = session.into_iter().min().unwrap_or(Duration::MAX);
-
-    let per_second =
-        |name, about, value, target| Figure { name, about, value, unit: Unit::PerSecond, target };
-    Ok(vec![
-        per_second(
-            "raw_two_nat_datagrams",
-            "network alone, host - NAT - core - NAT - host",
-            rate(raw),
-            4e6,
-        ),
-        per_second("process_two_nat_datagrams", "the same between processes", rate(process), 3e6),
-        per_second(
-            "socket_two_nat_datagrams",
-            "the same between async sockets, each at its own instant",
-            rate(socket),
-            1e6,
-        ),
-        per_second(
-            "socket_two_nat_datagrams_burst",
-            "the same, ten per instant",
-            rate(socket_burst),
-            2e6,
-        ),
-        per_second(
-            "socket_direct_datagrams_burst",
-            "async sockets over one link, ten per instant",
-            rate(direct_burst),
-            4e6,
-        ),
-        Figure {
-            name: "in_flight_slowdown",
-            about: "network alone, 20 000 on their way against 10",
-            value: many.as_secs_f64() / few.as_secs_f64(),
-            unit: Unit::Ratio,
-            target: 2.0,
-        },
-        per_second(
-            "many_hosts_datagrams",
-            "network alone, 20 000 hosts, 20 000 on their way",
-            rate(many_hosts),
-            1e6,
-        ),
-        Figure {
-            name: "idle_200_agents_ns_per_virtual_second",
-            about: "200 processes that send a keepalive every 15 s",
-            value: idle.as_nanos() as f64 / IDLE_SECONDS as f64,
-            unit: Unit::Nanoseconds,
-            target: 20_000.0,
-        },
-        Figure {
-            name: "build_drop_two_nat_ns",
-            about: "build and drop a network of two homes",
-            value: build.as_nanos() as f64 / BUILDS as f64,
-            unit: Unit::Nanoseconds,
-            target: 50_000.0,
-        },
-        Figure {
-            name: "bytes_per_idle_host",
-            about: "resident memory of an idle host in the network",
-            value: memory as f64,
-            unit: Unit::Bytes,
-            target: 1_000.0,
-        },
-        Figure {
-            name: "ice_session_ms",
-            about: "one webrtc-ice session, connect to close, all in",
-            value: session.as_secs_f64() * 1e3,
-            unit: Unit::Milliseconds,
-            target: 6.0,
-        },
-    ])
+pub fn measure(only: &str) -> anyhow::Result<Vec<Figure>> {
+    let chosen = BENCHMARKS.iter().filter(|benchmark| benchmark.name.contains(only));
+    let measured = chosen.map(|benchmark| {
+        let Benchmark { name, about, unit, target, measure } = *benchmark;
+        Ok(Figure { name, about, value: measure()?, unit, target })
+    });
+    measured.collect()
 }
 
-fn best(measure: impl Fn() -> anyhow::Result<Duration>) -> anyhow::Result<Duration> {
+/// Datagrams per CPU-second, of a measurement of [`DATAGRAMS`].
+fn rate(measure: impl Fn() -> anyhow::Result<Duration>) -> anyhow::Result<f64> {
+    Ok(DATAGRAMS as f64 / best(ROUNDS, measure)?.as_secs_f64())
+}
+
+/// Nanoseconds for each of `count`.
+fn nanos_each(
+    count: u64,
+    measure: impl Fn(u64) -> anyhow::Result<Duration>,
+) -> anyhow::Result<f64> {
+    Ok(best(ROUNDS, || measure(count))?.as_nanos() as f64 / count as f64)
+}
+
+fn ice_datagram(mapping: Mapping, burst: u64) -> anyhow::Result<f64> {
+    nanos_each(ICE_DATAGRAMS, |count| relay::ice_datagrams(mapping, count, burst))
+}
+
+fn best(rounds: usize, measure: impl Fn() -> anyhow::Result<Duration>) -> anyhow::Result<Duration> {
     let mut best = Duration::MAX;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         best = best.min(measure()?);
     }
     Ok(best)
@@ -175,6 +250,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
     let number = |value: f64, unit| match unit {
         Unit::PerSecond => format!("{:.2} M/s", value / 1e6),
         Unit::Ratio => format!("{value:.2} x"),
+        Unit::TimesRealTime => format!("{value:.1} x"),
         Unit::Nanoseconds => format!("{:.2} us", value / 1e3),
         Unit::Milliseconds => format!("{value:.2} ms"),
         Unit::Bytes => format!("{value:.0} B"),
@@ -182,7 +258,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
     let mut text = String::from("Per CPU-second of one thread, best of several rounds.\n\n");
     text.push_str(&format!("{:38} {:>10} {:>12}  what\n", "figure", "measured", "target"));
     for figure in figures {
-        let bound = if figure.unit == Unit::PerSecond { ">=" } else { "<=" };
+        let bound = if figure.unit.is_more_better() { ">=" } else { "<=" };
         let measured = format!("{:>10}", number(figure.value, figure.unit));
         let measured = match (color, figure.is_reached()) {
             (Color::Never, _) => measured,
@@ -200,7 +276,9 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
 pub fn render_json(figures: &[Figure]) -> String {
     let rounded = |figure: &Figure| match figure.unit {
         Unit::PerSecond | Unit::Nanoseconds | Unit::Bytes => json!(figure.value.round() as u64),
-        Unit::Ratio | Unit::Milliseconds => json!((figure.value * 100.0).round() / 100.0),
+        Unit::Ratio | Unit::Milliseconds | Unit::TimesRealTime => {
+            json!((figure.value * 100.0).round() / 100.0)
+        }
     };
     let object: Map<String, Value> =
         figures.iter().map(|figure| (figure.name.to_owned(), rounded(figure))).collect();

@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use natbed_nat::{Filtering, NatConfig};
+use natbed_nat::{Filtering, Mapping, NatConfig};
+use natbed_network::observe::PayloadTag;
 use natbed_network::{
     Attachment, GatewayConfig, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
     Limits, LinkConfig, Network, PipeConfig, TopologyError,
 };
 use natbed_packet::Endpoint;
 use natbed_units::{Seed, SimDuration};
+
+use crate::world::Observers;
 
 /// Bytes of payload in every datagram that is measured.
 pub(super) const PAYLOAD_BYTES: usize = 1_200;
@@ -160,4 +163,69 @@ pub(super) fn many_hosts(count: u32) -> Result<(Network, Vec<HostId>), TopologyE
 /// The address of host `number` of [`many_hosts`], out of 45.0.0.0/8.
 pub(super) fn public_address(number: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits((45 << 24) + number))
+}
+
+/// Pairs of peers, each at home behind a NAT of its own, and a public server.
+pub(super) struct Homes {
+    /// Watched as the networks of scenarios are.
+    pub(super) network: Network<Observers>,
+    pub(super) server: HostId,
+    pub(super) pairs: Vec<[HostId; 2]>,
+}
+
+/// `count` pairs behind NATs that map as `mapping` says and filter by address and port.
+pub(super) fn homes(count: u32, mapping: Mapping) -> Result<Homes, TopologyError> {
+    const CORE: SimDuration = SimDuration::from_millis(10);
+    const UPLINK: SimDuration = SimDuration::from_nanos(5_004_321);
+    const LAN_HOP: SimDuration = SimDuration::from_micros(200);
+    let mut network = Network::new(Seed::new(1), Limits::default(), Observers::default());
+    network.set_internet(InternetConfig { delay: CORE });
+    let server = network.add_host(HostConfig {
+        name: "server".to_owned(),
+        interfaces: vec![InterfaceConfig {
+            address: v4(198, 51, 100, 1),
+            attachment: Attachment::Internet,
+            link: delayed(UPLINK),
+        }],
+        firewall: None,
+    })?;
+    let mut home = |number: u32| {
+        let name = format!("home-{number}");
+        let [_, _, high, low] = number.to_be_bytes();
+        let lan = network.add_lan(LanConfig {
+            name: name.clone(),
+            subnet: ipnet::IpNet::new_assert(v4(10, high, low, 0), 24),
+            second_subnet: None,
+            isolate: false,
+        });
+        network.add_gateway(GatewayConfig {
+            name: name.clone(),
+            lan,
+            inside: v4(10, high, low, 1),
+            upstream: Attachment::Internet,
+            outside: v4(45, 0, high, low),
+            uplink: delayed(UPLINK),
+            pool: Vec::new(),
+            translator: Some(NatConfig { mapping, ..NatConfig::default() }.into()),
+            firewall: None,
+            icmp_errors: true,
+            beside: None,
+        })?;
+        network.add_host(HostConfig {
+            name,
+            interfaces: vec![InterfaceConfig {
+                address: v4(10, high, low, 10),
+                attachment: Attachment::Lan(lan),
+                link: delayed(LAN_HOP),
+            }],
+            firewall: None,
+        })
+    };
+    let pairs: Vec<[HostId; 2]> = (0..count)
+        .map(|pair| Ok([home(2 * pair)?, home(2 * pair + 1)?]))
+        .collect::<Result<_, TopologyError>>()?;
+    for (number, pair) in (0_u32..).zip(&pairs) {
+        network.observer_mut().witness.watch(PayloadTag::new(number), *pair);
+    }
+    Ok(Homes { network, server, pairs })
 }
