@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::call::{Call, CallConfig};
 use crate::echo::{Echo, EchoConfig};
 use crate::quic::QuicConfig;
+use crate::sctp::{Sctp, SctpConfig};
 use crate::side::Side;
 
 /// A load of a session, and when it begins.
@@ -27,6 +28,8 @@ pub enum LoadConfig {
     Call(CallConfig),
     /// A bulk transfer over QUIC.
     Quic(QuicConfig),
+    /// A bulk transfer over SCTP.
+    Sctp(SctpConfig),
 }
 
 /// Which peers send.
@@ -93,6 +96,10 @@ impl LoadConfig {
                 Ok([0, 1].map(|peer| Box::new(Call::new(*config, peer)) as Box<dyn Side>))
             }
             Self::Quic(config) => config.sides(seed),
+            Self::Sctp(config) => {
+                config.validate()?;
+                Ok([0, 1].map(|peer| Box::new(Sctp::new(*config, peer)) as Box<dyn Side>))
+            }
         }
     }
 
@@ -105,6 +112,7 @@ impl LoadConfig {
             Self::Echo(config) => config.interval * u64::from(config.count),
             Self::Call(config) => config.duration,
             Self::Quic(config) => config.transfer.duration(),
+            Self::Sctp(config) => config.transfer.duration(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`EchoConfig`] | datagrams that each peer sends and the other sends back |
 //! | [`CallConfig`] | datagrams at a constant bit rate, as calls send them |
 //! | [`quic::QuicConfig`] | a bulk transfer over QUIC |
+//! | [`SctpConfig`] | a bulk transfer over SCTP, as data channels make it |
 //!
 //! # On the wire
 //!
@@ -26,6 +27,7 @@ mod echo;
 mod lanes;
 mod process;
 pub mod quic;
+mod sctp;
 mod series;
 mod session;
 mod side;
@@ -35,6 +37,7 @@ pub use call::{CallConfig, CallReport, MediaPreset};
 pub use config::{Amount, Direction, LoadConfig, LoadError, PlannedLoad};
 pub use echo::{EchoConfig, EchoReport};
 pub use process::LoadProcess;
+pub use sctp::SctpConfig;
 pub use series::Series;
 pub use session::LoadSet;
 pub use side::{Side, SideReport};
