@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 
 use natbed_load::{LoadConfig, LoadProcess, SideReport};
-use natbed_network::observe::{Counters, PayloadTag, TraceHash};
+use natbed_network::observe::{PayloadTag, TraceHash};
 use natbed_network::{
-    Attachment, HostConfig, HostId, InterfaceConfig, InternetConfig, Limits as NetworkLimits,
-    LinkConfig, LinkId, Network, PipeConfig,
+    Attachment, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, Limits as NetworkLimits,
+    LinkConfig, LinkId, Network, Observer, PipeConfig, Step,
 };
-use natbed_packet::Endpoint;
+use natbed_packet::{Body, Endpoint};
 use natbed_runtime::{Limits, RunReport, World};
 use natbed_units::{Seed, SimDuration, SimTime};
 
@@ -19,7 +19,19 @@ pub(crate) const PORT: u16 = 4000;
 pub(crate) const SEED: Seed = Seed::new(1);
 const TAG: PayloadTag = PayloadTag::new(0);
 
-pub(crate) type Observed = (TraceHash, Counters);
+pub(crate) type Observed = (TraceHash, Largest);
+
+/// The length of the largest UDP payload that was sent.
+#[derive(Default)]
+pub(crate) struct Largest(usize);
+
+impl Observer for Largest {
+    fn observe(&mut self, hop: &Hop<'_>) {
+        if let (Step::Sent, Body::Udp(udp)) = (hop.step, &hop.packet.body) {
+            self.0 = self.0.max(udp.payload.len());
+        }
+    }
+}
 
 pub(crate) const fn ms(millis: u64) -> SimDuration {
     SimDuration::from_millis(millis)
@@ -76,10 +88,13 @@ impl Lab {
         }
     }
 
-    /// Takes the first host's link down for a while.
+    /// Takes the first host's link down for a while, or for good with [`SimTime::MAX`].
     pub(crate) fn cut(&mut self, from: SimTime, to: SimTime) {
         let link = self.link;
         for (time, is_down) in [(from, true), (to, false)] {
+            if time == SimTime::MAX {
+                continue;
+            }
             self.world.at(time, move |world| world.network_mut().set_link_down(link, is_down));
         }
     }
@@ -100,6 +115,11 @@ impl Lab {
 
     pub(crate) fn trace_hash(&self) -> u64 {
         self.world.network().observer().0.value()
+    }
+
+    /// Bytes of the largest datagram that was sent.
+    pub(crate) fn largest(&self) -> usize {
+        self.world.network().observer().1.0
     }
 }
 
