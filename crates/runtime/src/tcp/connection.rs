@@ -49,6 +49,8 @@ const FIN_WAIT: SimDuration = SimDuration::from_secs(60);
 const TIME_WAIT: SimDuration = SimDuration::from_secs(10);
 /// After how many silent keepalive intervals a connection ends.
 const KEEPALIVE_INTERVALS: u64 = 10;
+/// The header of a segment with timestamps, in bytes.
+const TCP_HEADER: usize = 32;
 /// How many segments with data are acknowledged at once before acknowledgments are delayed.
 const QUICK_ACKS: u8 = 16;
 /// When to look again at a socket that wants to be looked at now and then does nothing.
@@ -68,6 +70,10 @@ pub(super) struct Connection {
     error: Option<i32>,
     /// It is not on the network any more; what has arrived may still be read.
     is_dead: bool,
+    /// Nothing more will be written, but smoltcp does not know yet.
+    wants_to_close: bool,
+    /// Sequence and acknowledgment number of the last segment without data, if that came last.
+    last_bare: Option<(u32, u32)>,
     /// Segments with data that are still to be acknowledged at once.
     quick_acks: u8,
     heard_at: SimTime,
@@ -154,6 +160,8 @@ impl Connection {
             config: *config,
             error: None,
             is_dead: false,
+            wants_to_close: false,
+            last_bare: None,
             quick_acks: QUICK_ACKS,
             heard_at: now,
             silent_since: None,
@@ -205,13 +213,16 @@ impl Connection {
         if self.is_dead {
             return;
         }
+        self.statistics.segments_received += 1;
+        self.heard_at = now;
+        if self.is_duplicate_while_closing(tcp) {
+            return;
+        }
         let before = self.socket().state();
         let start = out.len();
         let mut port = Port { received: Some(frame), sent: out, mtu: self.mtu };
         self.interface.poll_ingress_single(instant(now), &mut port, &mut self.sockets);
-        self.statistics.segments_received += 1;
         self.count_sent(&out[start..]);
-        self.heard_at = now;
         if before != State::SynSent {
             self.silent_since = self.silent_since.map(|_| now);
         }
@@ -231,6 +242,22 @@ impl Connection {
             self.socket_mut().abort();
         }
         self.drive(now, out);
+    }
+
+    /// Says whether a segment repeats the one before it while only a FIN is unacknowledged.
+    ///
+    /// smoltcp 0.14 must not see it: at the third one it means to send the first unacknowledged
+    /// byte again, finds none, and has stopped the retransmission timer by then, so that the FIN
+    /// would never be sent again.
+    fn is_duplicate_while_closing(&mut self, tcp: &Tcp) -> bool {
+        let socket = self.socket();
+        let waits_for_fin =
+            matches!(socket.state(), State::FinWait1 | State::Closing | State::LastAck)
+                && socket.send_queue() == 0;
+        let is_bare = tcp.payload.is_empty() && tcp.flags == TcpFlags::ACK;
+        let bare = is_bare.then_some((tcp.sequence, tcp.acknowledgment));
+        let last = mem::replace(&mut self.last_bare, bare);
+        waits_for_fin && is_bare && last == bare
     }
 
     /// Does what has become due.
@@ -284,15 +311,17 @@ impl Connection {
             self.due = None;
             return;
         }
-        let (start, at) = (out.len(), instant(now));
+        let at = instant(now);
         for _ in 0..BURST_MAX {
+            self.close_if_sent();
+            let start = out.len();
             let mut port = Port { received: None, sent: out, mtu: self.mtu };
             let result = self.interface.poll_egress(at, &mut port, &mut self.sockets);
+            self.count_sent(&out[start..]);
             if result == PollResult::None {
                 break;
             }
         }
-        self.count_sent(&out[start..]);
         self.note_silence(now);
         let timer = self.interface.poll_at(at, &self.sockets).map(|due| {
             let due = SimTime::from_nanos(due.total_micros().max(0) as u64 * 1_000);
@@ -412,14 +441,34 @@ impl Connection {
         if let Some(error) = self.take_error() {
             return Err(error);
         }
+        if self.wants_to_close {
+            return Err(libc::EPIPE);
+        }
         let written = self.socket_mut().send_slice(data).map_err(|_| libc::EPIPE)?;
         self.statistics.bytes_written += written as u64;
         Ok(if written == 0 && !data.is_empty() { None } else { Some(written) })
     }
 
-    /// Says that nothing more will be written.
+    /// Says that nothing more will be written; [`drive`](Self::drive) then sends a FIN.
     pub(super) fn shut_down(&mut self) {
-        self.socket_mut().close();
+        self.wants_to_close = true;
+    }
+
+    /// Tells smoltcp that nothing more will be written once all but the last segment is sent.
+    ///
+    /// A socket of smoltcp that is closing fills its congestion window with segments of any size,
+    /// so it must not know earlier.
+    fn close_if_sent(&mut self) {
+        if self.wants_to_close {
+            let header = if self.flow.local.ip.is_ipv4() { 20 } else { 40 };
+            let segment = self.mtu - header - TCP_HEADER;
+            let unsent = self.statistics.bytes_written
+                - self.sent.payload().min(self.statistics.bytes_written);
+            if unsent < segment as u64 {
+                self.wants_to_close = false;
+                self.socket_mut().close();
+            }
+        }
     }
 
     /// Ends the connection with a reset.

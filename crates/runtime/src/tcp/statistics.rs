@@ -29,9 +29,16 @@ pub struct TcpStatistics {
 pub(super) struct Sent {
     /// One more than the highest sequence number sent.
     end: Option<u32>,
+    /// Payload bytes sent for the first time.
+    payload: u64,
 }
 
 impl Sent {
+    /// Returns how many payload bytes were sent, each counted once.
+    pub(super) fn payload(&self) -> u64 {
+        self.payload
+    }
+
     /// Counts a segment that is sent; `is_idle` if nothing waits to be acknowledged.
     pub(super) fn count(&mut self, tcp: &Tcp, is_idle: bool, statistics: &mut TcpStatistics) {
         statistics.segments_sent += 1;
@@ -43,10 +50,7 @@ impl Sent {
             return;
         }
         let end = tcp.sequence.wrapping_add(length);
-        let Some(sent) = self.end else {
-            self.end = Some(end);
-            return;
-        };
+        let sent = *self.end.get_or_insert(tcp.sequence);
         // A keepalive probe repeats the number before the next one, with a byte that nobody reads.
         let is_keepalive = is_idle && payload == 1 && controls == 0 && end == sent;
         let again = distance(tcp.sequence, sent);
@@ -56,6 +60,7 @@ impl Sent {
         }
         if distance(sent, end) > 0 {
             self.end = Some(end);
+            self.payload += u64::from(payload.min(distance(sent, end) as u32));
         }
     }
 }

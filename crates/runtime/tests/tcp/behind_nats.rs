@@ -16,8 +16,8 @@ fn nested(home: NatConfig, firewall: Option<FirewallConfig>) -> Lab {
     let carrier = (HOME, nat("rfc6888-cgn"), None);
     let uplink = PipeConfig::with_delay(ms(5));
     Lab::new()
-        .behind(&[carrier, ("10.0.0.7", home, firewall)], ALICE, uplink)
-        .public(&[SERVER], LinkConfig::IDEAL)
+        .behind(&[carrier, ("10.0.0.7", home, firewall)], ALICE, &uplink)
+        .public(&[SERVER], &LinkConfig::IDEAL)
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn a_server_behind_two_nats_is_reached_through_forwarded_ports() {
         ("10.0.0.7", masquerade(at(ALICE, 8080)), None),
     ];
     let lab = Lab::new()
-        .behind(&gateways, ALICE, PipeConfig::with_delay(ms(5)))
-        .public(&[SERVER], LinkConfig::IDEAL);
+        .behind(&gateways, ALICE, &PipeConfig::with_delay(ms(5)))
+        .public(&[SERVER], &LinkConfig::IDEAL);
     let outcome = lab.run(|ends| async move {
         let (alice, public) = (ends.client(), ends.server());
         let listener = alice.listen_tcp(8080).unwrap();
@@ -128,8 +128,8 @@ fn icmp_errors_come_back_through_a_nat_and_end_connecting() {
     let carrier = (HOME, nat("rfc6888-cgn"), Some(firewall));
     let home = ("10.0.0.7", nat("linux-masquerade"), None);
     let lab = Lab::new()
-        .behind(&[carrier, home], ALICE, PipeConfig::with_delay(ms(5)))
-        .public(&[SERVER], LinkConfig::IDEAL);
+        .behind(&[carrier, home], ALICE, &PipeConfig::with_delay(ms(5)))
+        .public(&[SERVER], &LinkConfig::IDEAL);
     let outcome = lab.run(|ends| async move {
         let told = errno(ends.client().connect_tcp(at(SERVER, 80)).await);
         (told, ends.handle.now().since_start())

@@ -3,5 +3,6 @@
 
 mod behind_nats;
 mod errors;
+mod throughput;
 mod transfer;
 mod world;

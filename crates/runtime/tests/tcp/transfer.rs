@@ -167,7 +167,7 @@ fn a_reader_that_does_not_read_holds_the_writer_up() {
 #[test]
 fn ipv6_and_the_own_host_work_as_well() {
     let outcome =
-        Lab::new().public(&["2001:db8::1", CLIENT], LinkConfig::IDEAL).run(|ends| async move {
+        Lab::new().public(&["2001:db8::1", CLIENT], &LinkConfig::IDEAL).run(|ends| async move {
             let host = ends.client();
             let mut right = 0;
             for address in ["2001:db8::1", CLIENT] {

@@ -78,17 +78,17 @@ impl Lab {
     /// A client and a server, `delay` apart.
     pub(crate) fn two(delay: SimDuration) -> Self {
         let link = LinkConfig::symmetric(PipeConfig::with_delay(delay));
-        Self::new().public(&[CLIENT], LinkConfig::IDEAL).public(&[SERVER], link)
+        Self::new().public(&[CLIENT], &LinkConfig::IDEAL).public(&[SERVER], &link)
     }
 
     /// A client and a server with a line between them.
     pub(crate) fn line(pipe: PipeConfig) -> Self {
         Self::new()
-            .public(&[CLIENT], LinkConfig::symmetric(pipe))
-            .public(&[SERVER], LinkConfig::IDEAL)
+            .public(&[CLIENT], &LinkConfig::symmetric(pipe))
+            .public(&[SERVER], &LinkConfig::IDEAL)
     }
 
-    pub(crate) fn public(mut self, addresses: &[&str], link: LinkConfig) -> Self {
+    pub(crate) fn public(mut self, addresses: &[&str], link: &LinkConfig) -> Self {
         let attachment = Attachment::Internet;
         let interface = |address: &&str| InterfaceConfig {
             address: ip(address),
@@ -107,7 +107,7 @@ impl Lab {
         mut self,
         gateways: &[(&str, NatConfig, Option<FirewallConfig>)],
         address: &str,
-        uplink: PipeConfig,
+        uplink: &PipeConfig,
     ) -> Self {
         let mut upstream = Attachment::Internet;
         for (depth, (outside, nat, firewall)) in gateways.iter().enumerate() {
