@@ -179,7 +179,9 @@ impl<O: Observer> Network<O> {
             (pipe.is_left, pipe.is_down) = (true, true);
         }
         let InterfaceConfig { address, attachment, link } = to;
-        let link = self.attach(&name, address, attachment, link, Place::Host(host))?;
+        let nth = self.hosts[host.index()].links_made;
+        let link = self.attach(&name, address, attachment, &link, Place::Host(host), nth)?;
+        self.hosts[host.index()].links_made += 1;
         let interfaces = &mut self.hosts[host.index()].interfaces;
         interfaces[interface_index] = Interface { address, attachment, link };
         interfaces.retain(|interface| interface.link != old.link);

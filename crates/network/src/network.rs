@@ -183,10 +183,12 @@ impl<O: Observer> Network<O> {
         }
     }
 
-    /// Ends what has had its time at a node.
+    /// Ends what has had its time at a node or in the engine of a pipe.
     fn expire(&mut self, now: SimTime, due: Due) {
         match due {
             Due::Pipe(_) => {} // nothing expires in a pipe
+            Due::Line(pipe) => self.end_line(now, pipe),
+            Due::Wire(pipe) => self.pop_wire(now, pipe),
             Due::Router(router) => self.expire_router(now, router),
             Due::HostFirewall(host) => self.expire_host(now, host),
             Due::HostFragments(host) => self.give_up_host_fragments(now, host),
@@ -369,17 +371,25 @@ impl<O: Observer> Network<O> {
                 self.observe(now, slot, Step::Left(pipe_id));
                 false
             }
-            Ok(Entry::Queued(due)) => {
+            Ok(Entry::Delayed(due)) => {
                 self.observe(now, slot, Step::Entered(pipe_id));
                 self.append(slot, pipe_id, due);
                 true
             }
+            Ok(Entry::Sent { due, wait }) => {
+                self.observe(now, slot, Step::Entered(pipe_id));
+                let flight = self.slab.get(slot);
+                self.observer.queued(pipe_id, flight.id, &flight.packet, wait);
+                self.append(slot, pipe_id, due);
+                true
+            }
+            Ok(Entry::ForEngine) => self.enter_engine(now, slot, pipe_id, from),
         }
     }
 
     /// Appends a packet to the FIFO of its pipe; the first one in stands in the schedule.
     #[inline]
-    fn append(&mut self, slot: Slot, pipe_id: PipeId, due: SimTime) {
+    pub(crate) fn append(&mut self, slot: Slot, pipe_id: PipeId, due: SimTime) {
         let sequence = self.schedule.next_sequence();
         let flight = self.slab.get_mut(slot);
         flight.due = due;
@@ -440,10 +450,14 @@ impl<O: Observer> Network<O> {
 
     /// Drops a packet, and sends what the place answers with for the reason.
     pub(crate) fn lose(&mut self, now: SimTime, slot: Slot, place: Place, reason: DropReason) {
-        if matches!(reason, DropReason::RouterClosed | DropReason::WanInputClosed)
-            && self.answer_ping(now, slot, place)
-        {
-            return;
+        let mut reason = reason;
+        if matches!(reason, DropReason::RouterClosed | DropReason::WanInputClosed) {
+            // It was for the gateway itself, which looks at the checksum as any host does.
+            if self.packet(slot).is_corrupt {
+                reason = DropReason::ChecksumFailed;
+            } else if self.answer_ping(now, slot, place) {
+                return;
+            }
         }
         self.observe(now, slot, Step::Dropped(place, reason));
         let flight = self.slab.remove(slot);

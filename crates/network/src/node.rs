@@ -179,6 +179,8 @@ pub(crate) struct Host {
     pub(crate) name: Box<str>,
     /// Nearly always one, and looked at for every packet: so it stands in the host itself.
     pub(crate) interfaces: SmallVec<[Interface; 1]>,
+    /// How many links it has had.
+    pub(crate) links_made: u32,
     pub(crate) firewall: Option<Box<Firewall>>,
     pub(crate) is_stopped: bool,
     /// The multicast groups that it has joined.

@@ -12,6 +12,10 @@ use crate::id::{HostId, PipeId, RouterId};
 pub(crate) enum Due {
     /// The packet at the head of a pipe comes out.
     Pipe(PipeId),
+    /// The line of a pipe has sent a packet.
+    Line(PipeId),
+    /// The first of the packets on the wire of a pipe that may overtake each other comes out.
+    Wire(PipeId),
     /// State of a gateway expires.
     Router(RouterId),
     /// State of a host's firewall expires.
@@ -86,6 +90,11 @@ impl Schedule {
     pub(crate) fn peek(&self, limit: SimTime) -> Option<(SimTime, Due)> {
         let event = self.heap.peek().filter(|event| event.at <= limit)?;
         Some((event.at, event.due))
+    }
+
+    /// Takes all events of a kind off the queue; slow, for what happens seldom.
+    pub(crate) fn cancel(&mut self, due: Due) {
+        self.heap.retain(|event| event.due != due);
     }
 
     /// Takes the event just peeked off the queue, or moves it to its successor in one step.

@@ -27,6 +27,11 @@ impl Slot {
     /// No packet: the end of a list.
     pub(crate) const NONE: Self = Self(u32::MAX);
 
+    #[cfg(test)]
+    pub(crate) const fn for_test(index: u32) -> Self {
+        Self(index)
+    }
+
     pub(crate) fn is_none(self) -> bool {
         self == Self::NONE
     }

@@ -82,9 +82,10 @@ impl<O: Observer> Network<O> {
         let (inside_link, outside_link) = match head {
             None => {
                 let (there, place) = (Attachment::Lan(lan), Place::RouterInside(id));
-                let inside_link = self.attach(&name, inside, there, LinkConfig::IDEAL, place)?;
+                let inside_link =
+                    self.attach(&name, inside, there, &LinkConfig::IDEAL, place, 0)?;
                 let place = Place::RouterOutside(id);
-                (inside_link, self.attach(&name, outside, upstream, uplink, place)?)
+                (inside_link, self.attach(&name, outside, upstream, &uplink, place, 0)?)
             }
             Some(head) => {
                 let first = &self.routers[head.index()];
@@ -166,7 +167,8 @@ impl<O: Observer> Network<O> {
             }
             None => {
                 let place = Place::RouterInside(head);
-                self.attach(&name, address, there, LinkConfig::IDEAL, place)?
+                let nth = self.boxed_links(head);
+                self.attach(&name, address, there, &LinkConfig::IDEAL, place, nth)?
             }
         };
         self.routers[router.index()].more_insides.push(Inside { lan, address, link });
@@ -188,13 +190,15 @@ impl<O: Observer> Network<O> {
         }
         let interfaces: SmallVec<_> = interfaces
             .into_iter()
-            .map(|InterfaceConfig { address, attachment, link }| {
-                let link = self.attach(&name, address, attachment, link, Place::Host(id))?;
+            .zip(0..)
+            .map(|(InterfaceConfig { address, attachment, link }, nth)| {
+                let link = self.attach(&name, address, attachment, &link, Place::Host(id), nth)?;
                 Ok(Interface { address, attachment, link })
             })
             .collect::<Result<_, _>>()?;
         self.hosts.push(Host {
             name: name.into(),
+            links_made: interfaces.len() as u32,
             interfaces,
             firewall: firewall.map(|config| Box::new(Firewall::new(config))),
             is_stopped: false,
@@ -288,25 +292,21 @@ impl<O: Observer> Network<O> {
         name: &str,
         address: IpAddr,
         attachment: Attachment,
-        mut config: LinkConfig,
+        config: &LinkConfig,
         place: Place,
+        nth: u32,
     ) -> Result<LinkId, TopologyError> {
-        check_link(name, &config)?;
+        check_link(name, config)?;
         let link = LinkId((self.pipes.len() / 2) as u32);
         self.add_route(name, address, attachment, link)?;
         let far_end = match attachment {
             Attachment::Lan(id) => Place::Lan(id, link),
             Attachment::Internet => Place::Core(link),
         };
-        if let (Attachment::Internet, Some(core)) = (attachment, &self.core) {
-            config.up.delay = config.up.delay + core.delay;
-        }
         if let (Attachment::Lan(lan), Place::Host(host)) = (attachment, place) {
             self.lans[lan.index()].hosts.push((host, link));
         }
-        self.pipes.push(Pipe::new(&config.up, far_end));
-        self.pipes.push(Pipe::new(&config.down, place));
-        Ok(link)
+        Ok(self.add_pipes(name, config, (place, far_end), nth))
     }
 
     /// Makes `address` reachable through a link to `attachment`.
@@ -380,6 +380,25 @@ impl<O: Observer> Network<O> {
             let behind: Vec<_> = all.filter(is_served).collect();
             for subnet in behind {
                 self.announce(subnet, id);
+            }
+        }
+    }
+
+    /// How many links lead inside from a box.
+    fn boxed_links(&self, head: RouterId) -> u32 {
+        let insides = self.boxed(head).flat_map(|id| self.routers[id.index()].insides());
+        let mut links: Vec<_> = insides.map(|inside| inside.link).collect();
+        links.sort_unstable();
+        links.dedup();
+        links.len() as u32
+    }
+
+    /// Tells the gateways in front of a pipe what its MTU is.
+    pub(crate) fn refresh_outward_mtus(&mut self, pipe: PipeId) {
+        let mtu = self.pipes[pipe.index()].mtu;
+        for router in &mut self.routers {
+            if router.outside_link.up() == pipe {
+                (router.outward_mtu, _) = outward_mtu(router.nat.as_ref(), mtu);
             }
         }
     }

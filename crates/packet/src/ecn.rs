@@ -39,6 +39,16 @@ impl Ecn {
         self as u8
     }
 
+    /// Returns the field of a packet put together from fragments with these two: congestion that
+    /// one of them experienced is not forgotten (RFC 3168 section 5.3).
+    #[must_use]
+    pub const fn of_whole(self, other: Self) -> Self {
+        match other {
+            Self::Ce => other,
+            _ => self,
+        }
+    }
+
     /// Says whether a queue may mark the packet instead of dropping it.
     #[must_use]
     pub const fn is_capable(self) -> bool {
@@ -67,5 +77,12 @@ mod tests {
         assert_eq!([0b00, 0b01, 0b10, 0b11].map(Ecn::from_bits), Ecn::ALL);
         assert_eq!(Ecn::from_bits(0b1011_1010), Ecn::Ect0, "the other bits are the DSCP");
         assert_eq!(Ecn::ALL.map(Ecn::is_capable), [false, true, true, true]);
+    }
+
+    #[test]
+    fn rfc_3168_section_5_3_a_mark_on_one_fragment_is_one_on_the_whole() {
+        assert_eq!(Ecn::Ect0.of_whole(Ecn::Ce), Ecn::Ce);
+        assert_eq!(Ecn::Ce.of_whole(Ecn::Ect0), Ecn::Ce);
+        assert_eq!(Ecn::Ect0.of_whole(Ecn::Ect0), Ecn::Ect0);
     }
 }

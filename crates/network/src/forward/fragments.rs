@@ -166,13 +166,19 @@ impl<O: Observer> Network<O> {
             Gathered::Complete { whole, first, waited } => {
                 self.slab.swap(slot, first);
                 let number = self.slab.get(slot).id;
+                let mut ecn = self.packet(slot).ecn;
+                let mut is_corrupt = self.packet(slot).is_corrupt;
                 for piece in waited {
+                    let Packet { ecn: other, is_corrupt: also, .. } = *self.packet(piece);
+                    ecn = ecn.of_whole(other);
+                    is_corrupt |= also;
                     self.observe(now, piece, Step::Joined(number));
                     self.slab.remove(piece);
                 }
                 // RFC 791 section 3.2: the header is that of the first fragment.
                 let packet = self.packet_mut(slot);
                 packet.body = whole.body.clone();
+                (packet.ecn, packet.is_corrupt) = (ecn, is_corrupt);
                 Ok(true)
             }
         }

@@ -166,7 +166,7 @@ impl<O: Observer> Network<O> {
     }
 
     /// Makes a copy of a packet, a packet of its own.
-    fn copy(&mut self, now: SimTime, slot: Slot) -> Slot {
+    pub(crate) fn copy(&mut self, now: SimTime, slot: Slot) -> Slot {
         let flight = self.slab.get(slot);
         let (packet, id, origin) = (flight.packet.clone(), flight.id, flight.origin);
         let copy = self.make(packet, origin);

@@ -94,6 +94,9 @@ impl<O: Observer> Network<O> {
             return Ok(false);
         }
         let (host, packet) = self.host_and_packet(id, slot);
+        if packet.is_corrupt {
+            return Err(DropReason::ChecksumFailed);
+        }
         if let Some(firewall) = &mut host.firewall {
             let allowed = firewall.inbound(now, packet);
             self.arm_host(id);

@@ -1,12 +1,12 @@
 //! Gateways: firewall, NAT and hop count, outward and inward.
 
 use natbed_nat::{Firewall, Outbound, Translator};
-use natbed_packet::{Body, DropReason};
+use natbed_packet::{Body, DropReason, Icmp, Packet};
 use natbed_units::SimTime;
 
 use crate::id::{Place, RouterId};
 use crate::network::{Network, Next};
-use crate::node::Inside;
+use crate::node::{Inside, Router};
 use crate::observer::{Observer, Step};
 use crate::pipe::Pipe;
 use crate::schedule::Due;
@@ -32,6 +32,9 @@ impl<O: Observer> Network<O> {
                 Err(reason) => return Next::Lost(reason),
             }
             (router, packet) = self.router_and_packet(id, slot);
+        }
+        if packet.is_corrupt && drops_corrupt(router, packet) {
+            return Next::Lost(DropReason::ChecksumFailed);
         }
         if router.has_inside(packet.destination) || router.ends_at(packet.destination) {
             return Next::Lost(DropReason::RouterClosed);
@@ -128,7 +131,10 @@ impl<O: Observer> Network<O> {
         {
             return Ok(false);
         }
-        let router = &self.routers[id.index()];
+        let (router, packet) = self.router_and_packet(id, slot);
+        if packet.is_corrupt && drops_corrupt(router, packet) {
+            return Err(DropReason::ChecksumFailed);
+        }
         if router.nat.is_none() {
             self.check_routed(slot, id)?;
         } else if router.changes_version {
@@ -237,4 +243,11 @@ impl<O: Observer> Network<O> {
             self.schedule.push(next, sequence, Due::Router(id));
         }
     }
+}
+
+/// Says whether a gateway drops a packet whose checksum is wrong: a NAT does so with an ICMP error,
+/// in which it rewrites more than it can add to the checksum (RFC 5508 REQ-3). All else goes on.
+#[cold]
+fn drops_corrupt(router: &Router, packet: &Packet) -> bool {
+    router.nat.is_some() && matches!(packet.body, Body::Icmp(Icmp::Error { .. }))
 }

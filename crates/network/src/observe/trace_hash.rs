@@ -34,6 +34,8 @@ impl TraceHash {
         record[48..52].copy_from_slice(&host.to_le_bytes());
         record[52] = step;
         record[53] = packet.ttl;
+        record[58] = packet.ecn.bits();
+        record[59] = packet.is_corrupt.into();
         if let Body::Udp(udp) = &packet.body {
             record[54..56].copy_from_slice(&udp.source_port.to_le_bytes());
             record[56..58].copy_from_slice(&udp.destination_port.to_le_bytes());

@@ -107,9 +107,6 @@ pub enum PipeConfigError {
     /// A wire that can turn bad never turns good again, or neither.
     #[error("a Gilbert-Elliott wire needs a way into the bad state and one out of it")]
     GilbertElliott,
-    /// The network cannot do this yet.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
     /// An MTU of zero takes no packet.
     #[error("an MTU of zero takes no packet")]
     ZeroMtu,
@@ -128,30 +125,7 @@ impl PipeConfig {
         let packet = self.mtu.unwrap_or(ByteCount::new(FULL_PACKET));
         self.line.validate(packet)?;
         self.queue.validate(packet)?;
-        self.loss.validate()?;
-        self.supported()
-    }
-}
-
-impl PipeConfig {
-    fn supported(&self) -> Result<(), PipeConfigError> {
-        let unsupported = |what| Err(PipeConfigError::Unsupported(what));
-        match (&self.line, &self.queue) {
-            (
-                Line::Unlimited | Line::Rate(_),
-                Queue::DropTail(QueueLimit { packets: None, .. }),
-            ) => {}
-            (Line::Unlimited | Line::Rate(_), _) => return unsupported("this queue"),
-            _ => return unsupported("this line"),
-        }
-        if self.loss != Loss::None
-            || self.jitter.is_some()
-            || self.duplicate != Ppm::ZERO
-            || self.corrupt != Ppm::ZERO
-        {
-            return unsupported("an impairment");
-        }
-        Ok(())
+        self.loss.validate()
     }
 }
 
