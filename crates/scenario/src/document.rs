@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::copies;
 use crate::decode::{Fields, keys, parse, text};
 use crate::diagnostic::{Diagnostics, LineIndex};
 use crate::limits::{MAX_CASE_NODES, MAX_NAME_CHARS, MAX_NODES, MAX_PROBLEMS};
@@ -123,7 +124,9 @@ impl Document {
         assert!(index < self.case_count(), "case {index} of {}", self.case_count());
         let mut problems = Problems::default();
         let tree = self.matrix.expand(&self.template, index, &mut problems);
-        let scenario = resolve(&tree, &self.lines, &self.given, &mut problems);
+        let tree = copies::expand(tree, &mut problems);
+        let scenario =
+            tree.and_then(|tree| resolve(&tree, &self.lines, &self.given, &mut problems));
         Case {
             labels: self.labels(index),
             scenario: scenario.expect("every case was resolved without a problem by `load`"),
@@ -194,25 +197,39 @@ impl Document {
         let nodes = self.matrix.expanded_count(&self.template);
         let cases = self.case_count();
         if nodes > MAX_NODES || nodes.saturating_mul(cases) > MAX_CASE_NODES {
-            problems.push(
-                Problem::new(
-                    self.template.span,
-                    format!("the {cases} cases of the matrix have too many values"),
-                )
-                .label(format!("up to {nodes} in each, {MAX_CASE_NODES} allowed in all")),
-            );
+            problems.push(self.too_large(&format!("up to {nodes} in each")));
             return;
         }
         self.matrix.check(&mut self.template, problems);
         let mut found: BTreeMap<(Span, String), Found> = BTreeMap::new();
         let mut case_problems = Problems::default();
+        let has_copies = copies::has_any(&self.template) || self.matrix.has_copies();
+        if has_copies && self.copied_count() > MAX_CASE_NODES {
+            problems.push(self.too_large("with their copies"));
+            return;
+        }
         for case in 0..cases {
             let tree = self.matrix.expand(&self.template, case, &mut case_problems);
-            let _checked_only = resolve(&tree, &self.lines, &self.given, &mut case_problems);
+            if let Some(tree) = copies::expand(tree, &mut case_problems) {
+                let _checked_only = resolve(&tree, &self.lines, &self.given, &mut case_problems);
+            }
             for problem in case_problems.take() {
-                let key = (problem.span, problem.message.clone());
-                let found = found.entry(key).or_insert(Found { problem, first: case, cases: 0 });
-                found.cases += 1;
+                // Copies have the problems of their original, each with its number in the message.
+                let message = match has_copies {
+                    true => without_numbers(&problem.message),
+                    false => problem.message.clone(),
+                };
+                let key = (problem.span, message);
+                let found = found.entry(key).or_insert(Found {
+                    problem,
+                    first: case,
+                    last: None,
+                    cases: 0,
+                });
+                if found.last != Some(case) {
+                    found.cases += 1;
+                }
+                found.last = Some(case);
             }
             if found.len() >= MAX_PROBLEMS {
                 break;
@@ -223,9 +240,23 @@ impl Document {
         }
     }
 
+    /// How many values all cases have once their entries are copied.
+    fn copied_count(&self) -> usize {
+        let mut ignored = Problems::default();
+        let count = |case| copies::count(&self.matrix.expand(&self.template, case, &mut ignored));
+        (0..self.case_count()).map(count).fold(0, usize::saturating_add)
+    }
+
+    fn too_large(&self, how: &str) -> Problem {
+        let cases = self.case_count();
+        let message = format!("the {cases} cases of the matrix have too many values");
+        Problem::new(self.template.span, message)
+            .label(format!("{how}, {MAX_CASE_NODES} allowed in all"))
+    }
+
     /// Adds the case to a problem that not every case has.
     fn with_case(&self, found: Found, cases: usize) -> Problem {
-        let Found { problem, first, cases: affected } = found;
+        let Found { problem, first, cases: affected, .. } = found;
         if affected == cases {
             return problem;
         }
@@ -239,7 +270,13 @@ impl Document {
 struct Found {
     problem: Problem,
     first: usize,
+    last: Option<usize>,
     cases: usize,
+}
+
+/// The message of a problem without the digits in it.
+fn without_numbers(message: &str) -> String {
+    message.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 /// Says whether the file is of this language; one that does not say is taken to be.

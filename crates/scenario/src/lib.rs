@@ -34,6 +34,7 @@
 
 mod address;
 mod catalogue;
+mod copies;
 mod decode;
 mod diagnostic;
 mod document;

@@ -8,6 +8,10 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 pub const MAX_DEPTH: usize = 32;
 /// The most values and keys in a file, counted after its aliases are expanded.
 pub const MAX_NODES: usize = 200_000;
+/// The most values and keys in a case once its entries are copied.
+pub const MAX_COPIED_NODES: usize = 2_000_000;
+/// The most copies of one entry.
+pub const MAX_COPIES: u32 = 20_000;
 /// The most values and keys in all cases together; loading checks every case.
 pub const MAX_CASE_NODES: usize = 20_000_000;
 /// The most errors that are collected; further ones show once these are mended.

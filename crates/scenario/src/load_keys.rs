@@ -20,7 +20,21 @@ const DEFAULT_ECHO_INTERVAL: SimDuration = SimDuration::from_millis(20);
 const DEFAULT_ECHO_SIZE: ByteCount = ByteCount::new(160);
 const DEFAULT_WINDOW: ByteCount = ByteCount::new(4_000_000);
 const DEFAULT_DATAGRAM: ByteCount = ByteCount::new(1_200);
-const DEFAULT_FREEZE: SimDuration = SimDuration::from_millis(150);
+/// What is seen as a freeze of video: max(3 d, d + 150 ms) at 20 frames per second, where d is the
+/// time between two frames (W3C, "Identifiers for WebRTC's Statistics API", `freezeCount`).
+const DEFAULT_FREEZE: SimDuration = SimDuration::from_millis(200);
+
+/// The names of media, each with its rate and the size of its datagrams.
+///
+/// Audio is Opus at 64 kbit/s in frames of 20 ms (RFC 7587 sections 3.1.1 and 6.1); video has
+/// libwebrtc's target for the resolution (`kSimulcastFormatsVP8` in `video/config/simulcast.cc`)
+/// in datagrams of its `kVideoMtu`.
+const MEDIA: [(Rate, ByteCount); 3] = [
+    (Rate::from_bits_per_second(64_000), ByteCount::new(160)),
+    (Rate::from_bits_per_second(2_500_000), ByteCount::new(1_200)),
+    (Rate::from_bits_per_second(4_000_000), ByteCount::new(1_200)),
+];
+const MEDIA_NAMES: &[&str] = &["audio", "video-720p", "video-1080p"];
 
 /// The names of the two hosts of a session, as far as they were right.
 pub(crate) type Between<'t> = Option<[Located<&'t str>; 2]>;
@@ -203,21 +217,31 @@ impl<'t> Kind<'t, '_> {
     }
 
     fn datagrams(&mut self, sample: Option<SimDuration>) -> Option<Load> {
-        let rate = self.fields.required("rate", self.problems).and_then(|entry| {
-            let range = Rate::from_bits_per_second(1)..=MAX_RATE;
-            quantity::within(&entry.value, "a rate of media", range, self.problems)
+        let media = self.optional("preset", |node, problems| {
+            word(node, "preset of media", &MEDIA, MEDIA_NAMES, problems)
         });
-        let size = self
-            .optional("size", |node, problems| {
-                let range = MIN_DATAGRAM..=MAX_DATAGRAM;
-                quantity::within(node, "the size of a datagram", range, problems)
-            })
-            .map_or(DEFAULT_DATAGRAM, |size| size.value);
+        if self.fields.get("preset").is_none() && self.fields.get("rate").is_none() {
+            self.problems.push(
+                Problem::new(self.fields.at(), "datagrams need the key `preset` or `rate`")
+                    .label("how much is missing"),
+            );
+        }
+        let rate = self.optional("rate", |node, problems| {
+            let range = Rate::from_bits_per_second(1)..=MAX_RATE;
+            quantity::within(node, "a rate of media", range, problems)
+        });
+        let rate = rate.map(|rate| rate.value).or(media.map(|(rate, _)| rate));
+        let size = self.optional("size", |node, problems| {
+            let range = MIN_DATAGRAM..=MAX_DATAGRAM;
+            quantity::within(node, "the size of a datagram", range, problems)
+        });
+        let size = size.map(|size| size.value).or(media.map(|(_, size)| size));
+        let size = size.unwrap_or(DEFAULT_DATAGRAM);
         let time = self.fields.required("for", self.problems);
         let time = time.and_then(|entry| Some((entry, duration(&entry.value, self.problems)?)));
         let freeze_after = self.optional("freeze_after", duration).unwrap_or(DEFAULT_FREEZE);
         let from = self.from(Sender::Both);
-        let (rate, (entry, duration)) = (rate?.value, time?);
+        let (rate, (entry, duration)) = (rate?, time?);
         let bits = u128::from(rate.bits_per_second()) * u128::from(duration.as_nanos());
         let count = bits / (u128::from(size.bytes()) * 8_000_000_000);
         if count > u128::from(MAX_DATAGRAMS) {

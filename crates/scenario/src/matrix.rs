@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::copies;
 use crate::decode::{at_most, entries};
 use crate::document::Axis;
 use crate::limits::{MAX_AXES, MAX_CASES};
 use crate::problem::{Problem, Problems};
-use crate::reference::{self, Expansion, ORACLE_NAME};
+use crate::reference::{self, COPY_NAME, Expansion, ORACLE_NAME};
 use crate::tree::{Entry, Located, Node, Value};
 
 /// Labels are part of every result; longer values need one of their own.
@@ -80,7 +81,7 @@ impl Matrix {
         let used = reference::check(self, template, problems);
         for axis in &self.axes {
             let name = &axis.name.value;
-            if used.contains(name) || &**name == ORACLE_NAME {
+            if used.contains(name) || matches!(&**name, ORACLE_NAME | COPY_NAME) {
                 continue;
             }
             problems.push(
@@ -105,6 +106,11 @@ impl Matrix {
         }
     }
 
+    /// Says whether a value of an axis has copies, or might come to have them.
+    pub(crate) fn has_copies(&self) -> bool {
+        self.axes.iter().flat_map(|axis| &axis.values).any(|(_, value)| copies::has_any(value))
+    }
+
     pub(crate) fn axis(&self, name: &str) -> Option<&AxisKeys> {
         self.axes.iter().find(|axis| &*axis.name.value == name)
     }
@@ -121,10 +127,10 @@ fn axis(entry: &Entry, problems: &mut Problems) -> AxisKeys {
     let name = entry.name();
     let is_name = name.value.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if !is_name || name.value == ORACLE_NAME {
+    if !is_name || matches!(name.value, ORACLE_NAME | COPY_NAME) {
         problems.push(
             Problem::new(name.span, format!("`{}` is not a name for an axis", name.value))
-                .label("expected letters, digits, `-` and `_`, other than `oracle`"),
+                .label("expected letters, digits, `-` and `_`, other than `oracle` and `copy`"),
         );
     }
     let mut values = labelled(entry, problems);

@@ -1,4 +1,5 @@
-//! `${axis}`: references to the axes of the matrix, checked once and replaced in every case.
+//! `${axis}` and `${copy}`: references to the axes of the matrix and to the number of a copy, checked
+//! once and replaced in every case.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +11,10 @@ use crate::tree::{Entry, Located, Node, Span, Value};
 /// The reference to what the outcome rule predicts; it is no axis and stands at `expect.path` only.
 pub(crate) const ORACLE: &str = "${oracle}";
 pub(crate) const ORACLE_NAME: &str = "oracle";
+
+/// The reference to the number of a copy; it is no axis and stands in an entry with `copies` only.
+pub(crate) const COPY: &str = "${copy}";
+pub(crate) const COPY_NAME: &str = "copy";
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +52,19 @@ pub(crate) fn check(
     template: &mut Node,
     problems: &mut Problems,
 ) -> BTreeSet<Arc<str>> {
-    let mut check = Check { matrix, used: BTreeSet::new(), problems };
+    let mut check = Check { matrix, used: BTreeSet::new(), is_copied: false, problems };
     check.node(template, Place::Root);
     check.used
 }
 
-/// How far along `sessions.*.expect.path`, where `${oracle}` may stand, a node is.
+/// How far along `sessions.*.expect.path`, where `${oracle}` may stand, a node is, or along `lans.*`
+/// and `hosts.*`, which may be copied as sessions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Root,
+    /// LANs or hosts.
+    LansOrHosts,
+    LanOrHost,
     Sessions,
     Session,
     Expect,
@@ -66,6 +75,8 @@ enum Place {
 impl Place {
     fn of(self, key: &str) -> Self {
         match (self, key) {
+            (Self::Root, "lans" | "hosts") => Self::LansOrHosts,
+            (Self::LansOrHosts, _) => Self::LanOrHost,
             (Self::Root, "sessions") => Self::Sessions,
             (Self::Sessions, _) => Self::Session,
             (Self::Session, "expect") => Self::Expect,
@@ -78,6 +89,8 @@ impl Place {
 struct Check<'m> {
     matrix: &'m Matrix,
     used: BTreeSet<Arc<str>>,
+    /// Whether this is inside of an entry that is copied.
+    is_copied: bool,
     problems: &'m mut Problems,
 }
 
@@ -93,10 +106,18 @@ impl Check<'_> {
             Value::Sequence(items) => {
                 items.iter_mut().for_each(|item| self.node(item, Place::Elsewhere));
             }
-            Value::Mapping(entries) => entries.retain_mut(|entry| {
-                self.node(&mut entry.value, place.of(&entry.key.value));
-                self.text(&entry.key.value, entry.key.span, false)
-            }),
+            Value::Mapping(entries) => {
+                let may_be_copied = matches!(place, Place::LanOrHost | Place::Session);
+                let copied = may_be_copied && entries.iter().any(is_copies);
+                entries.retain_mut(|entry| {
+                    let outside = self.is_copied;
+                    self.is_copied |= copied && !is_copies(entry);
+                    self.node(&mut entry.value, place.of(&entry.key.value));
+                    let is_fine = self.text(&entry.key.value, entry.key.span, false);
+                    self.is_copied = outside;
+                    is_fine
+                });
+            }
             Value::Invalid => {}
         }
     }
@@ -121,8 +142,16 @@ impl Check<'_> {
     }
 
     fn reference(&mut self, name: &str, span: Span, whole: bool) -> bool {
+        if name == COPY_NAME && self.is_copied {
+            return true;
+        }
         let Some(axis) = self.matrix.axis(name) else {
-            if name == ORACLE_NAME {
+            if name == COPY_NAME {
+                self.problems.push(
+                    Problem::new(span, "`${copy}` stands only in an entry that has `copies`")
+                        .label("not possible here"),
+                );
+            } else if name == ORACLE_NAME {
                 self.problems.push(
                     Problem::new(span, "`${oracle}` stands only as the whole `expect.path`")
                         .label("not possible here"),
@@ -146,6 +175,11 @@ impl Check<'_> {
     }
 }
 
+/// Says whether an entry is the one that tells how often the mapping around it is copied.
+pub(crate) fn is_copies(entry: &Entry) -> bool {
+    &*entry.key.value == "copies"
+}
+
 /// The axis of a text that is nothing but one reference.
 pub(crate) fn whole(text: &str) -> Option<&str> {
     let mut pieces = pieces(text);
@@ -155,7 +189,9 @@ pub(crate) fn whole(text: &str) -> Option<&str> {
     }
 }
 
-/// The values of the axes in one case.
+/// The values of the axes in one case, or the number of a copy.
+///
+/// References to what has no value here stay.
 pub(crate) struct Expansion<'m> {
     values: Vec<(&'m str, &'m Node)>,
 }
@@ -173,7 +209,15 @@ impl<'m> Expansion<'m> {
                     return node.clone();
                 }
                 if let Some(name) = whole(text) {
-                    return self.get(name).cloned().unwrap_or(Node::invalid(node.span));
+                    // The number of a copy stays where it was referred to, so that errors do.
+                    return match self.get(name) {
+                        Some(value) if name == COPY_NAME => {
+                            Node { span: node.span, value: value.value.clone() }
+                        }
+                        Some(value) => value.clone(),
+                        None if name == COPY_NAME => node.clone(),
+                        None => Node::invalid(node.span),
+                    };
                 }
                 match self.text(text) {
                     Some(text) => Value::Scalar { text, plain: *plain },
@@ -212,8 +256,9 @@ impl<'m> Expansion<'m> {
         for piece in pieces(text) {
             out.push_str(match piece {
                 Piece::Text(text) => text,
-                Piece::Reference(name) => match &self.get(name)?.value {
-                    Value::Scalar { text, .. } => text,
+                Piece::Reference(name) => match self.get(name).map(|node| &node.value) {
+                    Some(Value::Scalar { text, .. }) => text,
+                    None if name == COPY_NAME => COPY,
                     _ => return None,
                 },
                 Piece::Unclosed => return None,
@@ -228,7 +273,7 @@ impl<'m> Expansion<'m> {
 }
 
 /// Removes the entries whose key another has; a mapping without references was checked before.
-fn drop_duplicates(entries: &mut Vec<Entry>, problems: &mut Problems) {
+pub(crate) fn drop_duplicates(entries: &mut Vec<Entry>, problems: &mut Problems) {
     let mut seen = BTreeSet::new();
     entries.retain(|entry| {
         let is_first = seen.insert(entry.key.value.clone());

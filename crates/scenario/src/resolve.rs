@@ -409,7 +409,14 @@ fn lookup(
     problems: &mut Problems,
 ) -> Option<usize> {
     let found = names.get(name.value).copied();
-    if found.is_none() {
+    if found.is_none() && names.contains_key(format!("{}-1", name.value).as_str()) {
+        let name_of = name.value;
+        problems.push(
+            Problem::new(name.span, format!("unknown {what} `{name_of}`"))
+                .label("stands for copies")
+                .help(format!("the first one is `{name_of}-1`")),
+        );
+    } else if found.is_none() {
         problems.unknown(name.span, what, name.value, names.keys().copied());
     }
     found

@@ -74,7 +74,8 @@ pub(crate) static PROFILE_FILE: Keys = keys("a file of profiles", &["natbed", "p
 pub(crate) static PROFILE: Keys =
     keys("a profile", nat_keys!("summary", "source", "status", "profile", "firewall"));
 pub(crate) static INTERNET: Keys = keys("the Internet", &["delay"]);
-pub(crate) static LAN: Keys = keys("a LAN", &["subnet", "ipv6", "isolate", "link", "gateway"]);
+pub(crate) static LAN: Keys =
+    keys("a LAN", &["subnet", "ipv6", "isolate", "link", "gateway", "copies"]);
 pub(crate) static LINK: Keys = keys("a link", &["delay", "down", "up", "queue", "mtu"]);
 pub(crate) static GATEWAY: Keys = keys(
     "a gateway",
@@ -119,7 +120,17 @@ pub(crate) static POLICY: Keys =
 pub(crate) static RULE: Keys = keys("a firewall rule", &["allow", "drop", "reject", "remote"]);
 pub(crate) static HOST: Keys = keys(
     "a host",
-    &["lan", "address", "ipv6_address", "internet", "interfaces", "firewall", "uplink", "serve"],
+    &[
+        "lan",
+        "address",
+        "ipv6_address",
+        "internet",
+        "interfaces",
+        "firewall",
+        "uplink",
+        "serve",
+        "copies",
+    ],
 );
 pub(crate) static INTERFACE: Keys =
     keys("an interface", &["lan", "address", "ipv6_address", "internet", "uplink"]);
@@ -142,6 +153,7 @@ pub(crate) static SESSION: Keys = keys(
         "hold",
         "restart",
         "expect",
+        "copies",
     ],
 );
 pub(crate) static DISCOVERY: Keys = keys("a discovery", &["rendezvous"]);
@@ -159,7 +171,7 @@ pub(crate) static SCTP: Keys = keys(
 );
 pub(crate) static DATAGRAMS: Keys = keys(
     "a load of datagrams",
-    &["rate", "size", "for", "from", "freeze_after", "sample", "after"],
+    &["preset", "rate", "size", "for", "from", "freeze_after", "sample", "after"],
 );
 pub(crate) static FILE: Keys = keys("a file load", &["size", "over", "from", "sample", "after"]);
 pub(crate) static TCP: Keys =

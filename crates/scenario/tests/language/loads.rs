@@ -106,7 +106,7 @@ fn datagrams_have_a_rate_and_a_size() {
         rate: Rate::from_bits_per_second(2_000_000),
         size: ByteCount::new(1_200),
         duration: secs(30),
-        freeze_after: SimDuration::from_millis(150),
+        freeze_after: SimDuration::from_millis(200),
         sample: None,
     };
     assert_eq!(call, Load::Datagrams(plain));
@@ -123,6 +123,20 @@ fn datagrams_have_a_rate_and_a_size() {
         sample: Some(secs(1)),
     };
     assert_eq!(call.load, Load::Datagrams(other));
+}
+
+#[test]
+fn media_have_presets_whose_figures_can_be_replaced() {
+    let call = |keys: &str| {
+        let load = load(&format!("load: {{ datagrams: {{ {keys}, for: 1s }} }}")).load;
+        let Load::Datagrams(call) = load else { panic!("{load:?}") };
+        (call.rate.bits_per_second(), call.size.bytes())
+    };
+    assert_eq!(call("preset: audio"), (64_000, 160));
+    assert_eq!(call("preset: video-720p"), (2_500_000, 1_200));
+    assert_eq!(call("preset: video-1080p"), (4_000_000, 1_200));
+    assert_eq!(call("preset: video-1080p, rate: 8mbit"), (8_000_000, 1_200));
+    assert_eq!(call("preset: audio, size: 80B"), (64_000, 80));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The scenario language as a user meets it.
 
+mod copies;
 mod diagnostics;
 mod fuzz;
 mod gateways;

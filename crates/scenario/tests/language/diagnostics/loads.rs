@@ -37,7 +37,8 @@ fn loads() {
         (load("«file»: {}"), "a file load needs the key `size`"),
         (load("file: { size: 1MB, «for»: 1s }"), "unknown key of a file load: `for`"),
         (load("file: { size: 1MB, over: «udp» }"), "unknown transport `udp`"),
-        (load("«datagrams»: { for: 1s }"), "a load of datagrams needs the key `rate`"),
+        (load("«datagrams»: { for: 1s }"), "datagrams need the key `preset` or `rate`"),
+        (load("datagrams: { preset: «vidoe», for: 1s }"), "unknown preset of media `vidoe`"),
         (load("«datagrams»: { rate: 1mbit }"), "a load of datagrams needs the key `for`"),
         (load("datagrams: { rate: «0bit», for: 1s }"), "0bit is too little for a rate of media"),
         (
