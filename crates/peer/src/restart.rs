@@ -111,16 +111,28 @@ impl Supervisor {
         std::future::pending::<()>().await;
     }
 
+    /// Returns what it was asked to do.
+    pub(crate) const fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
     /// Closes the agents and returns what the peers did and saw, and the restarts.
-    pub(crate) async fn close(mut self) -> ([PeerReport; 2], Vec<RestartReport>) {
+    pub(crate) async fn close(self) -> ([PeerReport; 2], Vec<RestartReport>) {
+        let agents = self.agents.clone();
+        let reports = self.leave();
+        for agent in &agents {
+            agent.close().await;
+        }
+        reports
+    }
+
+    /// Returns what the peers did and saw so far, and the restarts; the agents stay as they are.
+    pub(crate) fn leave(mut self) -> ([PeerReport; 2], Vec<RestartReport>) {
         self.note_states();
         for (peer, agent) in self.peers.iter_mut().zip(&self.agents) {
             peer.pair = agent.selected_pair();
             let mut connected = peer.states.iter().filter(|c| c.state == IceState::Connected);
             peer.connected = connected.next().map(|change| change.at);
-        }
-        for agent in &self.agents {
-            agent.close().await;
         }
         (self.peers, self.restarts)
     }
@@ -128,9 +140,15 @@ impl Supervisor {
     /// Lets the agents of now connect.
     async fn attempt(&mut self) -> Option<[Arc<dyn Channel>; 2]> {
         let attempt = Attempt::make(&self.handle, &self.config, &self.agents).await;
-        for (peer, gathered) in self.peers.iter_mut().zip(attempt.gathered) {
+        let gathered = attempt.gathered.into_iter().zip(attempt.candidates);
+        for (peer, (gathered, candidates)) in self.peers.iter_mut().zip(gathered) {
             peer.gathered = peer.gathered.or(gathered);
             peer.failure = None;
+            for candidate in candidates {
+                if !peer.candidates.contains(&candidate) {
+                    peer.candidates.push(candidate);
+                }
+            }
         }
         match attempt.outcome {
             Ok(channels) => Some(channels),

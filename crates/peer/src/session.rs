@@ -32,6 +32,8 @@ pub struct SessionConfig {
     pub hold: SimDuration,
     /// When both peers give their agents up and begin anew with fresh ones.
     pub restart: Restart,
+    /// When the session is cut off, wherever it stands; its agents are then left as they are.
+    pub deadline: SimTime,
 }
 
 /// What one peer of a session did and saw.
@@ -39,6 +41,9 @@ pub struct SessionConfig {
 pub struct PeerReport {
     /// When it first had all its candidates.
     pub gathered: Option<SimTime>,
+    /// The candidates that it handed over, each once, in the order of gathering; each is the value
+    /// of a `candidate` attribute (RFC 8839 section 5.1).
+    pub candidates: Vec<String>,
     /// When it first reported a connection.
     pub connected: Option<SimTime>,
     /// The states its agents entered before they were told to close, one agent's after the other's.
@@ -60,6 +65,8 @@ pub struct SessionReport {
     pub restarts: Vec<RestartReport>,
     /// When the load sent its last datagram that carried anything new.
     pub load_sent: Option<SimTime>,
+    /// Whether it was cut off by its deadline.
+    pub is_cut_off: bool,
 }
 
 impl SessionReport {
@@ -111,7 +118,8 @@ pub trait SessionLoad: Send + Sync {
 
 /// Runs a session between two agents and closes both.
 ///
-/// The agents are each peer's first; those of restarts come from `sources`.
+/// The agents are each peer's first; those of restarts come from `sources`. At the deadline it
+/// returns what there is by then and closes nothing: the run is over.
 pub async fn run_session(
     handle: &Handle,
     config: SessionConfig,
@@ -121,26 +129,41 @@ pub async fn run_session(
 ) -> SessionReport {
     let started = handle.now();
     let mut supervisor = Supervisor::new(handle, config, agents, sources);
-    if let Some(channels) = supervisor.connect(load.duration()).await {
-        let release = handle.now() + config.hold;
-        load.attach(channels);
-        let loaded = async {
-            load.run().await;
-            handle.sleep_until(release).await;
-        };
+    let is_cut_off = {
+        let deadline = handle.sleep_until(config.deadline);
         tokio::select! { biased;
-            () = loaded => {}
-            () = supervisor.keep_connected(load) => {}
+            () = carry_out(handle, &mut supervisor, load) => false,
+            () = deadline => true,
         }
+    };
+    let (peers, restarts) = match is_cut_off {
+        true => supervisor.leave(),
+        false => supervisor.close().await,
+    };
+    SessionReport { started, peers, restarts, load_sent: load.last_sent(), is_cut_off }
+}
+
+/// Connects, and keeps connected until the load has run and the pair was held.
+async fn carry_out(handle: &Handle, supervisor: &mut Supervisor, load: &dyn SessionLoad) {
+    let Some(channels) = supervisor.connect(load.duration()).await else { return };
+    let release = handle.now() + supervisor.config().hold;
+    load.attach(channels);
+    let loaded = async {
+        load.run().await;
+        handle.sleep_until(release).await;
+    };
+    tokio::select! { biased;
+        () = loaded => {}
+        () = supervisor.keep_connected(load) => {}
     }
-    let (peers, restarts) = supervisor.close().await;
-    SessionReport { started, peers, restarts, load_sent: load.last_sent() }
 }
 
 /// Both peers' part in getting connected once, with fresh agents.
 pub(crate) struct Attempt {
     /// When each had all its candidates.
     pub(crate) gathered: [Option<SimTime>; 2],
+    /// The candidates of each, which it hands over.
+    pub(crate) candidates: [Vec<String>; 2],
     /// The ends of the pair, or why either peer has none.
     pub(crate) outcome: Result<[Arc<dyn Channel>; 2], [Option<AgentError>; 2]>,
 }
@@ -153,14 +176,17 @@ impl Attempt {
         [a, b]: &[Arc<dyn IceAgent>; 2],
     ) -> Self {
         let (gathered_a, gathered_b) = tokio::join!(gather(handle, a), gather(handle, b));
-        let (gathered, [description_a, description_b]) = match (gathered_a, gathered_b) {
-            (Ok((at_a, description_a)), Ok((at_b, description_b))) => {
-                ([Some(at_a), Some(at_b)], [description_a, description_b])
-            }
-            (result_a, result_b) => {
-                let results = [result_a, result_b];
-                let gathered = results.each_ref().map(|result| Some(result.as_ref().ok()?.0));
-                return Self { gathered, outcome: Err(results.map(Result::err)) };
+        let results = [gathered_a, gathered_b];
+        let gathered = results.each_ref().map(|result| Some(result.as_ref().ok()?.0));
+        let candidates = results.each_ref().map(|result| match result {
+            Ok((_, description)) => description.candidates.clone(),
+            Err(_) => Vec::new(),
+        });
+        let [description_a, description_b] = match results {
+            [Ok((_, description_a)), Ok((_, description_b))] => [description_a, description_b],
+            results => {
+                let outcome = Err(results.map(Result::err));
+                return Self { gathered, candidates, outcome };
             }
         };
         let Discovery::Rendezvous { delay } = config.discovery;
@@ -175,7 +201,7 @@ impl Attempt {
             (Ok(channel_a), Ok(channel_b)) => Ok([channel_a, channel_b]),
             (result_a, result_b) => Err([result_a.err(), result_b.err()]),
         };
-        Self { gathered, outcome }
+        Self { gathered, candidates, outcome }
     }
 }
 

@@ -71,7 +71,7 @@ fn run_table<'a>(records: impl IntoIterator<Item = &'a RunRecord> + Clone, color
         ("verdict", Align::Left),
     ]);
     for record in records {
-        let echo = record.load.as_ref().map(|LoadRecord::Echo(echo)| echo.total);
+        let echo = record.load.as_ref().and_then(LoadRecord::echo).map(|echo| echo.total);
         table.push([
             Cell::plain(&record.scenario),
             Cell::plain(&record.case.to_string()),

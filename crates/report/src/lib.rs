@@ -15,9 +15,11 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod cost;
 pub mod grid;
 pub mod human;
 pub mod json;
+mod ledger;
 mod load;
 pub mod markdown;
 mod profiles;
@@ -30,7 +32,12 @@ mod timeline;
 mod word;
 
 pub use case::Case;
-pub use load::{EchoDirection, EchoRecord, EchoSamples, EchoStats, LoadRecord};
+pub use cost::{CarriedRecord, PipeRecord, RelayRecord, WireRecord};
+pub use ledger::{LedgerRecord, LedgerRole};
+pub use load::{
+    BottleneckRecord, CallDirection, CallRecord, EchoDirection, EchoRecord, EchoSamples, EchoStats,
+    LoadRecord, OutageRecord, SeriesRecord, TransferDirection, TransferRecord,
+};
 pub use record::{
     CandidateRecord, PacketCounts, PayloadCounts, ProfileRecord, RunRecord, StateRecord,
 };

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, LoadRecord, Path, Prediction, RestartRecord, TimelineRecord, Verdict};
+use crate::{
+    BottleneckRecord, Case, LedgerRecord, LoadRecord, Path, PipeRecord, Prediction, RelayRecord,
+    RestartRecord, TimelineRecord, Verdict, WireRecord,
+};
 
 /// The outcome of one session in one run, and the verdict on it.
 ///
 /// Fields stand in the order of the machine-readable form, version
-/// [`SCHEMA`](crate::SCHEMA); absent values are `null` there, never left out.
+/// [`SCHEMA`](crate::SCHEMA); absent values are `null` there,
+/// and left out only where a field says so.
 /// `trace_hash`, `events`, `virtual_ns`, `packets`, `nat` and `profiles` belong
 /// to the run and are the same for all of its sessions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +54,28 @@ pub struct RunRecord {
     /// How often the hosts began anew with fresh agents, and what came of it.
     #[serde(default)]
     pub restarts: Vec<RestartRecord>,
-    /// What the session's traffic met; `None` if it carried none.
+    /// What the session's traffic met, that of its first load if it has several; `None` if it
+    /// carried none.
     pub load: Option<LoadRecord>,
+    /// What each load met, by name; empty for a session with one load that has no name. Left out
+    /// when it is empty, as are `pipes`, `wire` and `relays`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub loads: BTreeMap<String, LoadRecord>,
+    /// The bottleneck of `load`; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<BottleneckRecord>,
+    /// The pipes that the session's payload went through, unless its loads are echoes alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pipes: Vec<PipeRecord>,
+    /// What the bytes of its loads were on the wire, unless they are echoes alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wire: Vec<WireRecord>,
+    /// What each relay carried of all sessions of the run, where this one has more than echoes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<RelayRecord>,
+    /// Who came to know whose addresses.
+    #[serde(default)]
+    pub ledger: Vec<LedgerRecord>,
     /// Payload datagrams the witness saw arrive.
     pub payload: PayloadCounts,
     /// What the scenario expects of this case, as written there after substitution.

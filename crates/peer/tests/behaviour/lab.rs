@@ -255,6 +255,7 @@ impl Stacks {
             start: [SimDuration::ZERO; 2],
             hold,
             restart,
+            deadline: SimTime::MAX,
         };
         let load = PlannedLoad { config: LoadConfig::Echo(echo), after: SimDuration::ZERO };
         let load = LoadSet::new(&self.site.handle, TAG, &[load], SEED).unwrap();

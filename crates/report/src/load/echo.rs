@@ -1,17 +1,9 @@
-//! What a session's traffic met on its way.
+//! Echoes: loss and round trips of datagrams that the other end sends back.
 
 use natbed_units::Ppm;
 use serde::{Deserialize, Serialize};
 
 use crate::nearest_rank;
-
-/// The measurements of one session's traffic, by its kind: `{"echo":{..}}` in JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LoadRecord {
-    /// Datagrams sent both ways and echoed by the other end.
-    Echo(EchoRecord),
-}
 
 /// Loss and round-trip times of an echo load: both directions together, then each alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
