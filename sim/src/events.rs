@@ -1,6 +1,7 @@
 //! What a scenario's events do to the network, and when.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -12,7 +13,9 @@ use natbed_scenario::{
 };
 use natbed_units::SimTime;
 
-use crate::world::{Observers, Parts};
+use crate::observers::Observers;
+use crate::run::know_addresses;
+use crate::world::Parts;
 
 /// The first event that could not be carried out; none, if the scenario passed its checks.
 pub type Refusal = Rc<RefCell<Option<TopologyError>>>;
@@ -20,13 +23,20 @@ pub type Refusal = Rc<RefCell<Option<TopologyError>>>;
 /// Schedules the scenario's events.
 pub fn schedule(world: &mut World<Observers>, scenario: &Scenario, parts: &Rc<Parts>) -> Refusal {
     let refusal = Refusal::default();
+    let peers = scenario.sessions.iter().flat_map(|session| session.between);
+    let peers: BTreeSet<HostId> = peers.map(|host| parts.hosts[host.0]).collect();
+    let peers: Rc<[HostId]> = peers.into_iter().collect();
     for event in &scenario.events {
         for (at, change) in changes(event, parts) {
-            let refusal = Rc::clone(&refusal);
+            let (refusal, peers) = (Rc::clone(&refusal), Rc::clone(&peers));
             world.at(at, move |world| {
                 let now = world.now();
-                if let Err(error) = change(now, world.network_mut()) {
-                    refusal.borrow_mut().get_or_insert(error);
+                match change(now, world.network_mut()) {
+                    // Who roamed or has another gateway address is seen under another one.
+                    Ok(()) => know_addresses(world.network_mut(), &peers),
+                    Err(error) => {
+                        refusal.borrow_mut().get_or_insert(error);
+                    }
                 }
             });
         }

@@ -1,50 +1,16 @@
 //! From a checked scenario to a network.
 
-use std::fs::File;
-use std::io::BufWriter;
-
 use ipnet::IpNet;
-use natbed_nat::MappingEnded;
-use natbed_network::observe::{Capture, Counters, TraceHash, Witness};
 use natbed_network::{
-    Attachment, GatewayConfig, Hop, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits, LinkConfig, Network, Observer, PipeConfig, Queue, Roaming, RouterId,
+    Attachment, GatewayConfig, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
+    LanId, Limits, LinkConfig, Network, PipeConfig, Queue, RouterId,
     TopologyError,
 };
 use natbed_scenario as scenario;
 use natbed_scenario::{FirewallChoice, HostIndex, LanIndex, Scenario};
-use natbed_units::{ByteCount, Rate, Seed, SimTime};
+use natbed_units::{ByteCount, Rate, Seed};
 
-/// Everything that watches a run.
-#[derive(Debug, Default)]
-pub struct Observers {
-    /// One number over all packets.
-    pub trace: TraceHash,
-    /// Packets sent, delivered, dropped.
-    pub counters: Counters,
-    /// The way of each session's payload.
-    pub witness: Witness,
-    /// The packet capture, if one is wanted.
-    pub capture: Option<Capture<BufWriter<File>>>,
-}
-
-impl Observer for Observers {
-    #[inline]
-    fn observe(&mut self, hop: &Hop<'_>) {
-        self.trace.observe(hop);
-        self.counters.observe(hop);
-        self.witness.observe(hop);
-        self.capture.observe(hop);
-    }
-
-    fn note(&mut self, at: SimTime, router: RouterId, ended: &MappingEnded) {
-        self.capture.note(at, router, ended);
-    }
-
-    fn moved(&mut self, roaming: &Roaming<'_>) {
-        self.capture.moved(roaming);
-    }
-}
+use crate::observers::Observers;
 
 /// A scenario's network.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub use record::{
 };
 pub use report::{Agreement, Report, SCHEMA, Summary};
 pub use stats::{Times, nearest_rank};
-pub use text::{Color, compact_duration};
+pub use text::{Color, compact_bytes, compact_duration, compact_rate};
 pub use timeline::{
     LostRecord, NoticedRecord, PairRecord, RecoveredRecord, RestartRecord, TimelineRecord,
 };

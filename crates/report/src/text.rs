@@ -131,6 +131,42 @@ pub fn compact_duration(span: SimDuration) -> String {
     format!("{}s", nanos.saturating_add(500_000_000) / 1_000_000_000)
 }
 
+/// Prints a number of bits per second in three significant digits: `12.3mbit`, `941kbit`.
+#[must_use]
+pub fn compact_rate(bits_per_second: u64) -> String {
+    scaled(bits_per_second, ["bit", "kbit", "mbit", "gbit"])
+}
+
+/// Prints a number of bytes in three significant digits: `43.2MB`, `512B`.
+#[must_use]
+pub fn compact_bytes(bytes: u64) -> String {
+    scaled(bytes, ["B", "KB", "MB", "GB"])
+}
+
+/// Prints a number in three significant digits, in the unit that leaves one to three of them before
+/// the point; each unit is a thousand of the one before it.
+fn scaled(number: u64, units: [&str; 4]) -> String {
+    if number < 1_000 {
+        return format!("{number}{}", units[0]);
+    }
+    let mut scale = 1_000;
+    for unit in &units[1..] {
+        for (decimals, parts) in [(2, 100), (1, 10), (0, 1)] {
+            let step = scale / parts;
+            let rounded = number.saturating_add(step / 2) / step;
+            if rounded < 1_000 {
+                let (whole, fraction) = (rounded / parts, rounded % parts);
+                return match decimals {
+                    0 => format!("{whole}{unit}"),
+                    _ => format!("{whole}.{fraction:0decimals$}{unit}"),
+                };
+            }
+        }
+        scale *= 1_000;
+    }
+    format!("{}{}", number.saturating_add(500_000_000) / 1_000_000_000, units[3])
+}
+
 /// Prints an optional duration as [`compact_duration`], `-` if there is none.
 pub(crate) fn span(span: Option<SimDuration>) -> String {
     span.map_or_else(|| "-".to_owned(), compact_duration)
@@ -182,6 +218,24 @@ mod tests {
         for (nanos, text) in expected {
             assert_eq!(compact_duration(SimDuration::from_nanos(nanos)), text, "{nanos} ns");
         }
+    }
+
+    #[test]
+    fn prints_rates_and_sizes_in_three_digits() {
+        let expected = [
+            (0, "0bit"),
+            (999, "999bit"),
+            (18_000_000, "18.0mbit"),
+            (941_234_567, "941mbit"),
+            (999_999, "1.00mbit"),
+            (12_345_678, "12.3mbit"),
+            (1_500_000_000_000, "1500gbit"),
+        ];
+        for (bits, text) in expected {
+            assert_eq!(compact_rate(bits), text);
+        }
+        assert_eq!(compact_bytes(43_210_000), "43.2MB");
+        assert_eq!(compact_bytes(u64::MAX), "18446744074GB");
     }
 
     #[test]

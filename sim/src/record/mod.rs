@@ -1,24 +1,28 @@
 //! From what a run observed to the records that are reported.
 
+mod cost;
+mod expectation;
+mod ledger;
+mod load;
 mod nat;
 
 use std::collections::BTreeMap;
 
-use natbed_load::{EchoReport, SideReport};
+use natbed_load::SideReport;
 use natbed_peer::{Candidate, RestartReport, SelectedPair, SessionReport};
 use natbed_report::{
-    CandidateRecord, EchoRecord, EchoSamples, LoadRecord, LostRecord, NoticedRecord, PacketCounts,
-    PairRecord, Path, PayloadCounts, ProfileRecord, RecoveredRecord, RestartRecord, RunRecord,
-    StateRecord, TimelineRecord, Verdict,
+    CandidateRecord, LoadRecord, LostRecord, NoticedRecord, PacketCounts, PairRecord, Path,
+    PayloadCounts, PipeRecord, ProfileRecord, RecoveredRecord, RestartRecord, RunRecord,
+    StateRecord, TimelineRecord, Verdict, WireRecord,
 };
-use natbed_scenario::{Bounds, Case, Expect, ExpectedPath, ProfileRef, Scenario, Session};
+use natbed_scenario::{Case, ProfileRef, Scenario, Session};
 use natbed_units::SimTime;
-use serde_json::{Value, json};
 
 use crate::oracle::{Oracle, predict};
-use crate::run::RunOutput;
+use crate::run::{RunOutput, has_more_than_echoes};
 use crate::timeline::{Consequence, timeline};
-use crate::verdict::{Observed, claimed, judge, witnessed};
+use crate::verdict::{JudgedLoad, Observed, claimed, judge, witnessed};
+use expectation::expectation;
 
 /// Which run a record is of.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +54,11 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
     let mut records = Vec::with_capacity(scenario.sessions.len());
     for (index, session) in scenario.sessions.iter().enumerate() {
         let report = output.sessions.get(index).and_then(Option::as_ref);
-        let sighting = output.sightings.get(index).copied().unwrap_or_default();
-        let echoes = output.loads.get(index).and_then(|loads| echoes(loads));
-        let echo = echoes.map(|echoes| echo_record(scenario, session, echoes));
+        let seen = &output.seen[index];
+        let (sighting, routes) = (seen.sighting, &seen.routes);
+        let echoes = load::echoes(&output.loads[index]);
+        let loads = load_records(scenario, session, &output.loads[index], index, output);
         let hosts = session.between.map(|host| output.hosts[host.0]);
-        let routes = output.routes.get(index).map_or(&[][..], Vec::as_slice);
         let timeline = report
             .map_or_else(Vec::new, |report| timeline(scenario, report, echoes, hosts, routes));
         let observed = Observed {
@@ -69,13 +73,22 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
                 }
                 Some(claimed(scenario, session, peer, pair))
             }),
-            load: echo.as_ref(),
-            load_expect: session.loads.first().map(|load| load.expect).unwrap_or_default(),
+            loads: session
+                .loads
+                .iter()
+                .zip(&loads)
+                .map(|(load, record)| JudgedLoad { load, record: record.as_ref() })
+                .collect(),
             end: (output.end, output.ended.since_start()),
         };
         let oracle = predict(scenario, session);
         let (verdict, reasons) = judge(&observed, &oracle, session.expect.as_ref());
         let pair = report.and_then(|report| report.peers[0].pair);
+        let (pipes, wire) = costs(scenario, session, &loads, index, output);
+        let relays = match has_more_than_echoes(session) {
+            true => cost::relays(&output.relays, |host| host_name(scenario, output, host)),
+            false => Vec::new(),
+        };
         let since_start =
             |at: Option<SimTime>| Some(at?.saturating_since(report?.started).as_nanos());
         records.push(RunRecord {
@@ -91,7 +104,13 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             restarts: report.map_or_else(Vec::new, |report| {
                 report.restarts.iter().map(|r| restart(scenario, session, r)).collect()
             }),
-            load: echo.map(LoadRecord::Echo),
+            bottleneck: loads.iter().flatten().find_map(LoadRecord::bottleneck).cloned(),
+            load: loads.first().cloned().flatten(),
+            loads: named(session, loads),
+            pipes,
+            wire,
+            relays,
+            ledger: ledger::ledger(scenario, session, &output.hosts, &seen.ledger),
             payload: PayloadCounts {
                 lan: sighting.lan,
                 direct: sighting.direct,
@@ -142,6 +161,12 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         timeline: Vec::new(),
         restarts: Vec::new(),
         load: None,
+        loads: BTreeMap::new(),
+        bottleneck: None,
+        pipes: Vec::new(),
+        wire: Vec::new(),
+        relays: Vec::new(),
+        ledger: Vec::new(),
         payload: PayloadCounts::default(),
         expect: session.expect.as_ref().map(|expect| expectation(session, expect)),
         verdict: Verdict::Error,
@@ -226,58 +251,57 @@ fn states(
     session.between.iter().zip(&report.peers).map(of_peer).collect()
 }
 
-/// What both peers saw of the session's first echo load.
-///
-/// A load that never began, because the session did not connect, came to nothing.
-fn echoes(loads: &[[SideReport; 2]]) -> Option<[&EchoReport; 2]> {
-    let mut echoes = loads.iter().filter_map(|[a, b]| Some([a.echo()?, b.echo()?]));
-    echoes.next().filter(|echoes| echoes.iter().any(|echo| !echo.sent.is_empty()))
+fn peer_names<'a>(scenario: &'a Scenario, session: &Session) -> [&'a str; 2] {
+    session.between.map(|host| scenario.hosts[host.0].name.as_str())
 }
 
-fn echo_record(scenario: &Scenario, session: &Session, echoes: [&EchoReport; 2]) -> EchoRecord {
-    let name = |peer: usize| scenario.hosts[session.between[peer].0].name.clone();
-    let samples = [(0, 1), (1, 0)].map(|(from, to)| EchoSamples {
-        from: name(from),
-        to: name(to),
-        sent: echoes[from].sent.len() as u64,
-        round_trips_ns: echoes[from].round_trips.iter().map(|time| time.as_nanos()).collect(),
+fn host_name(scenario: &Scenario, output: &RunOutput, host: natbed_network::HostId) -> String {
+    let place = output.hosts.iter().position(|known| *known == host);
+    place.map(|place| scenario.hosts[place].name.clone()).unwrap_or_default()
+}
+
+/// The record of each load of a session; `None` of one that never began.
+fn load_records(
+    scenario: &Scenario,
+    session: &Session,
+    sides: &[[SideReport; 2]],
+    index: usize,
+    output: &RunOutput,
+) -> Vec<Option<LoadRecord>> {
+    let names = peer_names(scenario, session);
+    let costs = &output.seen[index].costs;
+    let loads = session.loads.iter().zip(sides).enumerate();
+    let records = loads.map(|(number, (load, sides))| {
+        load::load_record(load, sides, costs.get(number), names, &output.pipe_names)
     });
-    EchoRecord::evaluate(samples.into())
+    records.collect()
 }
 
-/// The expectation as it was written, resolved to one case.
-fn expectation(session: &Session, expect: &Expect) -> Value {
-    let mut object = serde_json::Map::new();
-    let mut put = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            object.insert(key.to_owned(), value);
-        }
-    };
-    put(
-        "path",
-        expect.path.map(|path| match path {
-            ExpectedPath::Is(path) => json!(path.to_string()),
-            ExpectedPath::Oracle => json!("${oracle}"),
-        }),
-    );
-    put("connect_within", expect.connect_within.map(|limit| json!(limit.to_string())));
-    let words: Vec<_> = expect.states.iter().map(ToString::to_string).collect();
-    put("states", (!words.is_empty()).then(|| json!(words)));
-    put("final_state", expect.final_state.map(|state| json!(state.to_string())));
-    let load = session.loads.first().map(|load| load.expect).unwrap_or_default();
-    put("loss", load.loss.map(bounds));
-    put("rtt_p50", load.rtt_p50.map(bounds));
-    put("rtt_p95", load.rtt_p95.map(bounds));
-    put("noticed_within", expect.noticed_within.map(|limit| json!(limit.to_string())));
-    put("recover_within", expect.recover_within.map(|limit| json!(limit.to_string())));
-    Value::Object(object)
+/// The loads that have names, by name.
+fn named(session: &Session, loads: Vec<Option<LoadRecord>>) -> BTreeMap<String, LoadRecord> {
+    let loads = session.loads.iter().zip(loads);
+    loads.filter_map(|(load, record)| Some((load.name.clone()?, record?))).collect()
 }
 
-fn bounds<T: ToString>(bounds: Bounds<T>) -> Value {
-    let mut object = serde_json::Map::new();
-    let limits = [("at_least", bounds.at_least), ("at_most", bounds.at_most)];
-    for (key, limit) in limits {
-        object.extend(limit.map(|limit| (key.to_owned(), json!(limit.to_string()))));
+/// What the loads of a session cost, unless they are echoes alone.
+fn costs(
+    scenario: &Scenario,
+    session: &Session,
+    loads: &[Option<LoadRecord>],
+    index: usize,
+    output: &RunOutput,
+) -> (Vec<PipeRecord>, Vec<WireRecord>) {
+    let (mut pipes, mut wire) = (Vec::new(), Vec::new());
+    if !has_more_than_echoes(session) {
+        return (pipes, wire);
     }
-    Value::Object(object)
+    let names = peer_names(scenario, session);
+    let costs = session.loads.iter().zip(loads).zip(&output.seen[index].costs);
+    for ((load, record), cost) in costs {
+        let name = load.name.as_deref().unwrap_or_default();
+        pipes.extend(cost::pipes(cost, name, &output.pipe_names));
+        let arrived = |from: usize| record.as_ref().map_or(0, |r| load::arrived(r, names[from]));
+        wire.extend(cost::wire(cost, name, names, arrived));
+    }
+    (pipes, wire)
 }

@@ -1,14 +1,16 @@
 //! Witness, agent and oracle side by side, and all of it against the expectation.
 
+mod load;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use natbed_network::observe::{Route, Sighting};
 use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
-use natbed_report::{EchoRecord, Path, Prediction, Verdict};
+use natbed_report::{LoadRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
 use natbed_scenario::{
-    Attachment, EventAction, Expect, ExpectedPath, LoadExpect, Scenario, Session,
+    Attachment, EventAction, Expect, ExpectedPath, NamedLoad, Scenario, Session,
 };
 use natbed_units::{SimDuration, SimTime};
 
@@ -57,8 +59,17 @@ pub fn claimed(scenario: &Scenario, session: &Session, peer: usize, pair: Select
     if lans.chain(roamed).any(is_near) { Path::Lan } else { Path::Direct }
 }
 
-/// What a session came to, before it is judged.
+/// A load and what it came to.
 #[derive(Clone, Copy, Debug)]
+pub struct JudgedLoad<'a> {
+    /// The load, with what is expected of it.
+    pub load: &'a NamedLoad,
+    /// What it came to; `None` if it never began.
+    pub record: Option<&'a LoadRecord>,
+}
+
+/// What a session came to, before it is judged.
+#[derive(Clone, Debug)]
 pub struct Observed<'a> {
     /// The session's report; `None` when the run ended before the session did.
     pub report: Option<&'a SessionReport>,
@@ -66,10 +77,8 @@ pub struct Observed<'a> {
     pub witness: Option<Path>,
     /// What each agent's selected pair amounts to; `None` without a pair.
     pub agents: [Option<Path>; 2],
-    /// What came of the load.
-    pub load: Option<&'a EchoRecord>,
-    /// What is expected of the load.
-    pub load_expect: LoadExpect,
+    /// Its loads.
+    pub loads: Vec<JudgedLoad<'a>>,
     /// What each event did to the session.
     pub timeline: &'a [Consequence],
     /// Why and when the run ended, for the message when the session did not.
@@ -104,24 +113,43 @@ pub fn judge(
     oracle: &Oracle,
     expect: Option<&Expect>,
 ) -> (Verdict, Vec<String>) {
-    let Some(report) = observed.report else {
-        let (end, at) = observed.end;
-        let why = match end {
-            RunEnd::Horizon => "reached its horizon",
-            RunEnd::EventLimit => "used up its events: the agents keep each other busy",
-            RunEnd::Idle => "came to a standstill",
-            RunEnd::Stopped => "was stopped",
-        };
-        let reason = format!("not-ended: the run {why}, at {at}, before the session ended");
-        return (Verdict::Error, vec![reason]);
-    };
     let mut reasons = Vec::new();
+    // How far transfers got says more than that they did not end.
+    load::check_ends(observed, &mut reasons);
+    let (end, at) = observed.end;
+    let report = match observed.report {
+        Some(report) if !report.is_cut_off || !reasons.is_empty() => report,
+        _ => {
+            let why = why_ended(end);
+            let reason = format!("not-ended: the run {why}, at {at}, before the session ended");
+            reasons.insert(0, reason);
+            return (Verdict::Error, reasons);
+        }
+    };
     check_agreement(observed, oracle, &mut reasons);
     if let Some(expect) = expect {
         check_expectation(observed, report, oracle, expect, &mut reasons);
     }
+    for load in &observed.loads {
+        load::check(load, &mut reasons);
+    }
+    if let Some(expect) = expect {
+        check_timeline(observed.timeline, expect, &mut reasons);
+    }
     let verdict = if reasons.is_empty() { Verdict::Pass } else { Verdict::Fail };
     (verdict, reasons)
+}
+
+const fn why_ended(end: RunEnd) -> &'static str {
+    match end {
+        RunEnd::Horizon => "reached its horizon",
+        RunEnd::EventLimit => {
+            "used up its events: the agents keep each other busy, or a transfer has links without \
+             a rate"
+        }
+        RunEnd::Idle => "came to a standstill",
+        RunEnd::Stopped => "was stopped",
+    }
 }
 
 /// Laws 8 and 9: agent and witness must agree, and both with the oracle where it predicts.
@@ -186,8 +214,6 @@ fn check_expectation(
     for (side, peer) in ["controlling", "controlled"].iter().zip(&report.peers) {
         check_states(side, peer, expect, reasons);
     }
-    check_load(observed.load, &observed.load_expect, reasons);
-    check_timeline(observed.timeline, expect, reasons);
 }
 
 fn failures(report: &SessionReport) -> String {
@@ -218,34 +244,6 @@ fn check_states(side: &str, peer: &PeerReport, expect: &Expect, reasons: &mut Ve
             reasons.push(format!(
                 "final_state: expected the {side} agent to end {expected}, it ended {last}"
             ));
-        }
-    }
-}
-
-fn check_load(load: Option<&EchoRecord>, expect: &LoadExpect, reasons: &mut Vec<String>) {
-    let stats = load.map(|load| &load.total);
-    if let Some(limit) = expect.loss.and_then(|loss| loss.at_most) {
-        match stats {
-            None => reasons.push(format!("loss: expected at most {limit}, nothing was sent")),
-            Some(stats) if stats.loss_ppm > limit.as_ppm() => reasons.push(format!(
-                "loss: expected at most {limit}, {} of {} echoes were lost",
-                stats.lost, stats.sent
-            )),
-            Some(_) => {}
-        }
-    }
-    let round_trips = [
-        ("rtt_p50", expect.rtt_p50, stats.and_then(|stats| stats.rtt_p50_ns)),
-        ("rtt_p95", expect.rtt_p95, stats.and_then(|stats| stats.rtt_p95_ns)),
-    ];
-    for (name, limit, measured) in round_trips {
-        let Some(limit) = limit.and_then(|limit| limit.at_most) else { continue };
-        match measured.map(SimDuration::from_nanos) {
-            None => reasons.push(format!("{name}: expected at most {limit}, no echo came back")),
-            Some(measured) if measured > limit => {
-                reasons.push(format!("{name}: expected at most {limit}, measured {measured}"));
-            }
-            Some(_) => {}
         }
     }
 }

@@ -1,0 +1,179 @@
+//! What is watched in a run, and what was seen when it is over.
+
+use natbed_network::observe::accounting::{LoadAccount, LoadWatch, PipeAccount, RelayBill};
+use natbed_network::observe::ledger::{LedgerNode, LedgerRow};
+use natbed_network::observe::{PayloadTag, RouteChange, Sighting};
+use natbed_network::{HostId, Network};
+use natbed_peer::SessionReport;
+use natbed_scenario::{Load, NamedLoad, Scenario, Session};
+use natbed_units::SimDuration;
+
+use super::candidates::addresses;
+use crate::observers::Observers;
+use crate::pipes::{PipeNames, pipe_names};
+use crate::world::Parts;
+
+/// What the network saw of a session.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The way of its payload.
+    pub sighting: Sighting,
+    /// Which way its payload went from when on.
+    pub routes: Vec<RouteChange>,
+    /// What each load cost, in the session's order; empty in a run with echoes alone.
+    pub costs: Vec<LoadCost>,
+    /// Who came to know whose addresses.
+    pub ledger: Vec<LedgerRow>,
+}
+
+/// What one load cost.
+#[derive(Clone, Debug)]
+pub struct LoadCost {
+    /// Its bytes on the wire.
+    pub account: LoadAccount,
+    /// The pipes it went through.
+    pub pipes: Vec<PipeAccount>,
+}
+
+/// What the network saw of a run.
+#[derive(Clone, Debug)]
+pub(super) struct AllSeen {
+    /// Of each session, in the scenario's order.
+    pub(super) sessions: Vec<Seen>,
+    /// What relays carried.
+    pub(super) relays: Vec<RelayBill>,
+    /// What the pipes are called.
+    pub(super) pipe_names: PipeNames,
+}
+
+/// Watches the sessions of a scenario and returns their tags.
+pub(super) fn watch(
+    network: &mut Network<Observers>,
+    scenario: &Scenario,
+    parts: &Parts,
+) -> Vec<PayloadTag> {
+    let tags: Vec<_> = (0..scenario.sessions.len()).map(|n| PayloadTag::new(n as u32)).collect();
+    let is_accounted = scenario.sessions.iter().any(has_more_than_echoes);
+    for (session, tag) in scenario.sessions.iter().zip(&tags) {
+        let peers = session.between.map(|host| parts.hosts[host.0]);
+        know_addresses(network, &peers);
+        let servers = session.stun.iter().chain(&session.turn);
+        let servers: Vec<_> = servers.map(|host| parts.hosts[host.0]).collect();
+        let observers = network.observer_mut();
+        observers.witness.watch(*tag, peers);
+        observers.ledger.watch(*tag, peers, &servers);
+        for (load, tag) in session.loads.iter().zip(load_tags(*tag)) {
+            watch_load(observers, session, load, tag, peers, is_accounted);
+        }
+    }
+    tags
+}
+
+fn watch_load(
+    observers: &mut Observers,
+    session: &Session,
+    load: &NamedLoad,
+    tag: PayloadTag,
+    peers: [HostId; 2],
+    is_accounted: bool,
+) {
+    let interval = sample(&load.load);
+    let is_stamped = !matches!(load.load, Load::Echo { .. });
+    let watch = LoadWatch { is_stamped, interval };
+    if let (Load::Tcp(_), Some(reach)) = (&load.load, &session.reach) {
+        observers.witness.watch_tcp(tag, peers, reach.port);
+        observers.ledger.watch_tcp(tag, peers, reach.port);
+        observers.accounting.watch_tcp(tag, peers, reach.port, watch);
+    } else if is_accounted {
+        observers.accounting.watch(tag, peers, watch);
+    }
+}
+
+/// The time between two samples that a load asks for.
+const fn sample(load: &Load) -> Option<SimDuration> {
+    match load {
+        Load::Echo { .. } => None,
+        Load::Quic(quic) => quic.transfer.sample,
+        Load::Sctp(sctp) => sctp.transfer.sample,
+        Load::Tcp(tcp) => tcp.transfer.sample,
+        Load::Datagrams(call) => call.sample,
+    }
+}
+
+/// Says whether a session has a load that is worth accounting for.
+#[must_use]
+pub fn has_more_than_echoes(session: &Session) -> bool {
+    session.loads.iter().any(|load| !matches!(load.load, Load::Echo { .. }))
+}
+
+fn load_tags(session: PayloadTag) -> impl Iterator<Item = PayloadTag> {
+    (0..=u8::MAX).map(move |number| session.with_load(number))
+}
+
+/// Tells the ledger under which addresses hosts can be seen now.
+pub(crate) fn know_addresses(network: &mut Network<Observers>, hosts: &[HostId]) {
+    for host in hosts {
+        for address in network.seen_under(*host) {
+            network.observer_mut().ledger.know(*host, address);
+        }
+    }
+}
+
+/// Collects what was seen, when nothing more will happen.
+pub(super) fn seen(
+    network: &mut Network<Observers>,
+    scenario: &Scenario,
+    parts: &Parts,
+    tags: &[PayloadTag],
+    reports: &[Option<SessionReport>],
+) -> AllSeen {
+    let pipe_names = pipe_names(network, scenario, parts);
+    let observers = network.observer_mut();
+    let sessions = scenario.sessions.iter().zip(tags).zip(reports);
+    let sessions = sessions.map(|((session, tag), report)| {
+        if let Some(report) = report {
+            tell_candidates(observers, scenario, session, parts, *tag, report);
+        }
+        let costs = session.loads.iter().zip(load_tags(*tag)).filter_map(|(_, tag)| {
+            let account = observers.accounting.account(tag)?;
+            let pipes = observers.accounting.pipes(tag, |pipe| pipe_names.rate(pipe));
+            Some(LoadCost { account, pipes })
+        });
+        Seen {
+            sighting: observers.witness.sighting(*tag).unwrap_or_default(),
+            routes: observers.witness.route_changes(*tag).to_vec(),
+            costs: costs.collect(),
+            ledger: observers.ledger.rows(*tag),
+        }
+    });
+    let sessions = sessions.collect();
+    AllSeen { sessions, relays: observers.accounting.relays(), pipe_names }
+}
+
+/// The rendezvous hands over all candidates of both: it knows them, and so does the other peer.
+///
+/// A candidate on a relay is an address of the relay; of the peer it tells only what it is related
+/// to.
+fn tell_candidates(
+    observers: &mut Observers,
+    scenario: &Scenario,
+    session: &Session,
+    parts: &Parts,
+    tag: PayloadTag,
+    report: &SessionReport,
+) {
+    let relays: Vec<_> =
+        session.turn.iter().flat_map(|turn| scenario.hosts[turn.0].addresses()).collect();
+    let peers = session.between.map(|host| parts.hosts[host.0]);
+    let were_swapped = report.gathered().is_some();
+    for (place, peer) in report.peers.iter().enumerate() {
+        let told = peer.candidates.iter().flat_map(|candidate| addresses(candidate));
+        for address in told.filter(|address| !relays.contains(address)) {
+            let host = peers[place];
+            observers.ledger.tell(tag, LedgerNode::Rendezvous, host, address);
+            if were_swapped {
+                observers.ledger.tell(tag, LedgerNode::Peer(peers[1 - place]), host, address);
+            }
+        }
+    }
+}
