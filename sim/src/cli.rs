@@ -76,6 +76,10 @@ pub struct RunArgs {
     /// Stop at the first run that does not pass.
     #[arg(long)]
     pub fail_fast: bool,
+    /// Show what each session cost as well: pipes and their queues, bytes on the wire, what relays
+    /// carried; and who came to know whose addresses.
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// Arguments of `natbed list`.

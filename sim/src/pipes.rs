@@ -1,15 +1,14 @@
-//! What the pipes of a network are called, and what rate they have.
+//! What the pipes of a network are called, and what they are like.
 
 use std::collections::BTreeMap;
 
-use natbed_network::{LinkId, Network, PipeId};
+use natbed_network::{LinkConfig, LinkId, Network, PipeConfig, PipeId};
 use natbed_scenario::{LanIndex, Link, Scenario};
-use natbed_units::Rate;
 
 use crate::observers::Observers;
-use crate::world::Parts;
+use crate::world::{Parts, link_config};
 
-/// The links of a network by name, with the rates that the scenario gives them.
+/// The links of a network by name, and what the scenario says of them.
 #[derive(Clone, Debug, Default)]
 pub struct PipeNames(BTreeMap<LinkId, (String, Option<Link>)>);
 
@@ -48,10 +47,11 @@ impl PipeNames {
         Some(format!("{name} {}", if pipe.is_up() { "up" } else { "down" }))
     }
 
-    /// Returns the rate of a pipe; `None` without a limit.
+    /// Returns what a pipe is like; one that is no link of the scenario takes no time.
     #[must_use]
-    pub fn rate(&self, pipe: PipeId) -> Option<Rate> {
-        let link = self.0.get(&pipe.link())?.1?;
-        if pipe.is_up() { link.up } else { link.down }
+    pub fn config(&self, pipe: PipeId) -> PipeConfig {
+        let link = self.0.get(&pipe.link()).and_then(|(_, link)| link.as_ref());
+        let LinkConfig { up, down } = link.map_or(LinkConfig::IDEAL, link_config);
+        if pipe.is_up() { up } else { down }
     }
 }

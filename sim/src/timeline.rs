@@ -1,14 +1,15 @@
 //! What became of a session after each event: the payload that was lost, who noticed, and when
 //! payload arrived again.
 //!
-//! Each direction of the load is a sequence of datagrams that arrived or did not. A direction is
+//! Each direction of the load is a sequence of datagrams that arrived or did not; of a call, what
+//! matters is when it froze. A direction is
 //! *up* from an arrival on, and *down* from when a datagram was due that never came. An event lost
 //! payload if a direction went down between it and the next event; it is recovered when every
 //! direction that it took down is up again, whatever else happened until then. An event that finds
 //! a direction down already, such as a cable that is plugged in again, has lost nothing, and has
 //! recovered what came up before the next event.
 
-use natbed_load::EchoReport;
+use natbed_load::{CallReport, EchoReport};
 use natbed_network::HostId;
 use natbed_network::observe::RouteChange;
 use natbed_peer::{IceState, SessionReport};
@@ -35,19 +36,29 @@ pub struct Consequence {
     pub recovered: Option<(SimTime, usize, Option<Path>)>,
 }
 
+/// The load by which interruptions are told, with what each peer saw of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Traffic<'a> {
+    /// Datagrams that are sent all the time, each followed on its own.
+    Echoes([&'a EchoReport; 2]),
+    /// Media: what matters is when it froze.
+    Call([&'a CallReport; 2]),
+    /// None: a transfer waits, and then sends again what was lost.
+    None,
+}
+
 /// Says what each event did to a session, in the order of time.
 ///
-/// `echoes` is what each peer saw of the session's echo load, if it has one; `hosts` are the
-/// session's peers in the network, `routes` the witness's word on the session.
+/// `hosts` are the session's peers in the network, `routes` the witness's word on the session.
 #[must_use]
 pub fn timeline(
     scenario: &Scenario,
     report: &SessionReport,
-    echoes: Option<[&EchoReport; 2]>,
+    traffic: Traffic<'_>,
     hosts: [HostId; 2],
     routes: &[RouteChange],
 ) -> Vec<Consequence> {
-    let directions = [0, 1].map(|from| Direction::new(report, echoes, from));
+    let directions = [0, 1].map(|from| Direction::new(report, traffic, from));
     let mut consequences = Vec::with_capacity(scenario.events.len());
     for event in &scenario.events {
         let at = SimTime::ZERO + event.at;
@@ -128,14 +139,24 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(report: &SessionReport, echoes: Option<[&EchoReport; 2]>, from: usize) -> Self {
-        let empty = EchoReport::default();
-        let echoes = echoes.unwrap_or([&empty; 2]);
-        let (sent, arrivals) = (&echoes[from].sent, &echoes[1 - from].arrivals);
+    fn new(report: &SessionReport, traffic: Traffic<'_>, from: usize) -> Self {
+        let mut direction = match traffic {
+            Traffic::Echoes(echoes) => Self::of_echoes(echoes[from], echoes[1 - from]),
+            Traffic::Call(calls) => Self::of_call(calls[from], calls[1 - from]),
+            Traffic::None => Self { turns: Vec::new(), due: None, failed_first: None },
+        };
+        let first = direction.turns.first().map_or(SimTime::MAX, |(first, _)| *first);
+        let states = report.peers.iter().flat_map(|peer| &peer.states);
+        let failures = states.filter(|change| change.state == IceState::Failed);
+        direction.failed_first = failures.map(|change| change.at).filter(|at| *at < first).min();
+        direction
+    }
+
+    fn of_echoes(sender: &EchoReport, receiver: &EchoReport) -> Self {
         let mut direction = Self { turns: Vec::new(), due: None, failed_first: None };
         let mut transit = SimDuration::ZERO;
-        for (number, sent) in sent.iter().enumerate() {
-            let arrival = arrivals.get(number).copied().flatten();
+        for (number, sent) in sender.sent.iter().enumerate() {
+            let arrival = receiver.arrivals.get(number).copied().flatten();
             if let Some(arrival) = arrival {
                 transit = arrival.saturating_since(*sent);
             }
@@ -146,10 +167,28 @@ impl Direction {
             }
             direction.due = Some((direction.due.map_or(due, |(first, _)| first), due));
         }
-        let first = direction.turns.first().map_or(SimTime::MAX, |(first, _)| *first);
-        let states = report.peers.iter().flat_map(|peer| &peer.states);
-        let failures = states.filter(|change| change.state == IceState::Failed);
-        direction.failed_first = failures.map(|change| change.at).filter(|at| *at < first).min();
+        direction
+    }
+
+    /// A call is down from the last arrival before a freeze to the first one after it; one that is
+    /// frozen when it ends does not come up again.
+    fn of_call(sender: &CallReport, receiver: &CallReport) -> Self {
+        let mut direction = Self { turns: Vec::new(), due: None, failed_first: None };
+        let last_sent = sender.last_sent.filter(|_| sender.sent > 0);
+        let (Some(started), Some(last)) = (sender.started, last_sent) else { return direction };
+        let end = receiver.last_received.map_or(last, |received| received.max(last));
+        direction.due = Some((started, end));
+        direction.turns.extend(receiver.first_received.map(|first| (first, true)));
+        for (down, up) in &receiver.outages {
+            if receiver.first_received.is_none_or(|first| *down < first) {
+                direction.turns.insert(0, (*down, false)); // nothing had come until then
+                continue;
+            }
+            direction.turns.push((*down, false));
+            if receiver.last_received.is_some_and(|received| *up <= received) {
+                direction.turns.push((*up, true));
+            }
+        }
         direction
     }
 

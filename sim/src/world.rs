@@ -3,8 +3,7 @@
 use ipnet::IpNet;
 use natbed_network::{
     Attachment, GatewayConfig, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits, LinkConfig, Network, PipeConfig, Queue, RouterId,
-    TopologyError,
+    LanId, Limits, LinkConfig, Network, PipeConfig, Queue, RouterId, TopologyError,
 };
 use natbed_scenario as scenario;
 use natbed_scenario::{FirewallChoice, HostIndex, LanIndex, Scenario};
@@ -66,7 +65,7 @@ impl Parts {
                 scenario::Attachment::Lan(lan) => Attachment::Lan(self.lans[lan.0]),
                 scenario::Attachment::Internet => Attachment::Internet,
             },
-            link: link(&interface.link),
+            link: link_config(&interface.link),
         }
     }
 }
@@ -138,7 +137,7 @@ fn add_gateway(
         beside: None,
         upstream,
         outside: gateway.external,
-        uplink: link(&gateway.uplink),
+        uplink: link_config(&gateway.uplink),
         pool: gateway.pool.clone(),
         translator: gateway.nat.as_ref().map(|nat| nat.config.clone()),
         firewall: config(&gateway.firewall),
@@ -160,7 +159,8 @@ fn add_gateway(
     Ok(routers)
 }
 
-fn link(link: &scenario::Link) -> LinkConfig {
+/// What a link of a scenario is in the network.
+pub(crate) fn link_config(link: &scenario::Link) -> LinkConfig {
     let mtu = link.mtu.map(|bytes| ByteCount::new(bytes.into()));
     let pipe = |rate: Option<Rate>| PipeConfig {
         line: rate.into(),

@@ -14,7 +14,7 @@ pub struct PipeRecord {
     /// The load, by its name; empty for the only one of a session.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub load: String,
-    /// Its rate in bits per second; `None` without a limit.
+    /// Its rate in bits per second, the mean of the time if it changes; `None` without a limit.
     pub rate_bps: Option<u64>,
     /// Packets of the load that went into it.
     pub packets: u64,

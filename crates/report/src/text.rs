@@ -177,6 +177,12 @@ pub(crate) fn nanos(nanos: Option<u64>) -> String {
     span(nanos.map(SimDuration::from_nanos))
 }
 
+/// Prints parts per million as a percentage with one digit behind the point: `97.4%`.
+pub(crate) fn percent(ppm: u32) -> String {
+    let tenths = (ppm + 500) / 1_000;
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
 /// Prints a count with its noun: `1 error`, `2 errors`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -235,7 +241,7 @@ mod tests {
             assert_eq!(compact_rate(bits), text);
         }
         assert_eq!(compact_bytes(43_210_000), "43.2MB");
-        assert_eq!(compact_bytes(u64::MAX), "18446744074GB");
+        assert_eq!(compact_bytes(u64::MAX), "18446744073GB");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use natbed_network::{
 use natbed_packet::Endpoint;
 use natbed_units::{Seed, SimDuration};
 
-use crate::world::Observers;
+use crate::observers::Observers;
 
 /// Bytes of payload in every datagram that is measured.
 pub(super) const PAYLOAD_BYTES: usize = 1_200;

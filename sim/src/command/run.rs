@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use natbed_report::human::Detail;
 use natbed_report::{Report, RunRecord, human, json, markdown};
 use natbed_runtime::self_check;
 
@@ -69,7 +70,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let report = Report::new(env!("CARGO_PKG_VERSION"), runs);
     match args.format {
         Format::Human => {
-            stdout.write_all(human::render(&report, super::stdout_color()).as_bytes())?;
+            let detail = if args.verbose { Detail::Full } else { Detail::Brief };
+            let text = human::render(&report, detail, super::stdout_color());
+            stdout.write_all(text.as_bytes())?;
         }
         Format::Json => stdout.write_all(json::render(&report).as_bytes())?,
         Format::Jsonl => {}

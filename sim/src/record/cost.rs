@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use natbed_network::observe::accounting::{Carried, PipeAccount, RelayBill, WireBytes};
+use natbed_network::{HostId, Line};
 use natbed_packet::DropReason;
 use natbed_report::{BottleneckRecord, CarriedRecord, PipeRecord, RelayRecord, WireRecord};
-use natbed_units::{Ppm, Rate};
+use natbed_units::Ppm;
 
 use crate::pipes::PipeNames;
 use crate::run::LoadCost;
@@ -29,7 +30,7 @@ pub(super) fn pipes<'a>(
         Some(PipeRecord {
             pipe: names.name(account.pipe)?,
             load: load.to_owned(),
-            rate_bps: account.rate.map(Rate::bits_per_second),
+            rate_bps: rate(account, &names.config(account.pipe).line),
             packets: account.packets.iter().sum(),
             bytes: account.bytes.iter().sum(),
             dropped: by_code(account.dropped.iter().map(|(reason, count)| (*reason, *count))),
@@ -40,6 +41,16 @@ pub(super) fn pipes<'a>(
             utilisation_ppm: account.utilisation.map(Ppm::as_ppm),
         })
     })
+}
+
+/// The rate of a line, or what it came to while the load ran, if it changes; `None` without one.
+fn rate(account: &PipeAccount, line: &Line) -> Option<u64> {
+    if let Line::Rate(rate) = line {
+        return Some(rate.bits_per_second());
+    }
+    let bit_nanos = u128::from(account.capacity?) * 8_000_000_000;
+    let rate = bit_nanos.checked_div(u128::from(account.span.as_nanos()))?;
+    Some(u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
 /// What the bytes of a load were, in each direction in which any left; `application` says how many
@@ -94,10 +105,7 @@ fn by_code(counts: impl Iterator<Item = (DropReason, u64)>) -> BTreeMap<String, 
 }
 
 /// The bills of a run's relays; `host` says what a host is called.
-pub(super) fn relays(
-    bills: &[RelayBill],
-    host: impl Fn(natbed_network::HostId) -> String,
-) -> Vec<RelayRecord> {
+pub(super) fn relays(bills: &[RelayBill], host: impl Fn(HostId) -> String) -> Vec<RelayRecord> {
     let carried = |carried: Carried| CarriedRecord {
         datagrams: carried.datagrams,
         bytes: carried.wire,

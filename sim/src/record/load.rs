@@ -3,7 +3,7 @@
 use natbed_load::{CallReport, EchoReport, Series, SideReport, TransferReport};
 use natbed_network::observe::accounting::{DirectionAccount, Quantiles};
 use natbed_report::{
-    CallDirection, CallRecord, EchoRecord, EchoSamples, LoadRecord, SeriesRecord,
+    CallDirection, CallRecord, EchoRecord, EchoSamples, LoadRecord, OutageRecord, SeriesRecord,
     TransferDirection, TransferRecord,
 };
 use natbed_scenario::{DatagramsLoad, Load, NamedLoad, Sender};
@@ -12,13 +12,19 @@ use natbed_units::{Ppm, SimDuration, SimTime};
 use super::cost::bottleneck;
 use crate::pipes::PipeNames;
 use crate::run::LoadCost;
+use crate::timeline::Traffic;
 
-/// What both peers saw of the session's first echo load.
+/// What both peers saw of the load by which interruptions are told: the session's first echo load,
+/// else its first call.
 ///
 /// A load that never began, because the session did not connect, came to nothing.
-pub(super) fn echoes(loads: &[[SideReport; 2]]) -> Option<[&EchoReport; 2]> {
+pub(super) fn traffic(loads: &[[SideReport; 2]]) -> Traffic<'_> {
     let mut echoes = loads.iter().filter_map(echoes_of);
-    echoes.next().filter(|echoes| echoes.iter().any(|echo| !echo.sent.is_empty()))
+    let has_begun = |echoes: &[&EchoReport; 2]| echoes.iter().any(|echo| !echo.sent.is_empty());
+    if let Some(echoes) = echoes.next() {
+        return if has_begun(&echoes) { Traffic::Echoes(echoes) } else { Traffic::None };
+    }
+    loads.iter().find_map(calls_of).map_or(Traffic::None, Traffic::Call)
 }
 
 fn echoes_of([a, b]: &[SideReport; 2]) -> Option<[&EchoReport; 2]> {
@@ -166,9 +172,13 @@ fn call_direction(
         jitter_max_ns: nanos(receiver.jitter_max),
         freezes: receiver.freezes,
         frozen_ns: receiver.frozen.as_nanos(),
-        outages: Vec::new(),
+        outages: receiver.outages.iter().map(outage).collect(),
         series: receiver.series.as_ref().map(series),
     }
+}
+
+fn outage((from, until): &(SimTime, SimTime)) -> OutageRecord {
+    OutageRecord { at_ns: from.as_nanos(), until_ns: until.as_nanos() }
 }
 
 fn series(series: &Series) -> SeriesRecord {

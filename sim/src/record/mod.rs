@@ -56,11 +56,11 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
         let report = output.sessions.get(index).and_then(Option::as_ref);
         let seen = &output.seen[index];
         let (sighting, routes) = (seen.sighting, &seen.routes);
-        let echoes = load::echoes(&output.loads[index]);
+        let traffic = load::traffic(&output.loads[index]);
         let loads = load_records(scenario, session, &output.loads[index], index, output);
         let hosts = session.between.map(|host| output.hosts[host.0]);
         let timeline = report
-            .map_or_else(Vec::new, |report| timeline(scenario, report, echoes, hosts, routes));
+            .map_or_else(Vec::new, |report| timeline(scenario, report, traffic, hosts, routes));
         let observed = Observed {
             report,
             timeline: &timeline,

@@ -124,8 +124,7 @@ impl Plan {
             });
             let agents = [sources[0].agent().await?, sources[1].agent().await?];
             let clock = handle.clone();
-            let session =
-                async move { run_session(&clock, config, agents, sources, &*load).await };
+            let session = async move { run_session(&clock, config, agents, sources, &*load).await };
             tasks.push(handle.spawn(session));
         }
         let mut is_cut_off = false;

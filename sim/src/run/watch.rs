@@ -136,7 +136,7 @@ pub(super) fn seen(
         }
         let costs = session.loads.iter().zip(load_tags(*tag)).filter_map(|(_, tag)| {
             let account = observers.accounting.account(tag)?;
-            let pipes = observers.accounting.pipes(tag, |pipe| pipe_names.rate(pipe));
+            let pipes = observers.accounting.pipes(tag, |pipe| pipe_names.config(pipe));
             Some(LoadCost { account, pipes })
         });
         Seen {

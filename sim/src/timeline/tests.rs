@@ -8,7 +8,7 @@ use natbed_report::Path;
 use natbed_scenario::{Scenario, Source, load};
 use natbed_units::{Seed, SimDuration, SimTime};
 
-use super::{Consequence, timeline};
+use super::{Consequence, Traffic, timeline};
 use crate::world::build;
 
 /// Two public hosts, and events after the given numbers of seconds.
@@ -61,7 +61,7 @@ fn consequences(events: &[u64], report: &Outcome) -> Vec<Consequence> {
         change(ms(1_040), hosts[1], Route::Direct),
         change(ms(15_000), hosts[0], Route::Relay),
     ];
-    timeline(&scenario, &report.report, Some(report.echoes.each_ref()), hosts, &routes)
+    timeline(&scenario, &report.report, Traffic::Echoes(report.echoes.each_ref()), hosts, &routes)
 }
 
 #[test]

@@ -71,6 +71,6 @@ pub struct CallDirection {
 pub struct OutageRecord {
     /// When the last datagram before it arrived; virtual nanoseconds since the start of the run.
     pub at_ns: u64,
-    /// When the next one did; `None` if none did.
-    pub until_ns: Option<u64>,
+    /// When the next one did; where none did, when the last one should have.
+    pub until_ns: u64,
 }

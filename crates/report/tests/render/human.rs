@@ -1,3 +1,4 @@
+use natbed_report::human::Detail;
 use natbed_report::{Color, Path, Prediction, Report, RunRecord, Verdict, human};
 
 use crate::fixture::{error, full, nat_matrix, passing, seen_as, uncoloured, visible};
@@ -23,14 +24,14 @@ fn mixed() -> Report {
 
 #[test]
 fn few_runs_have_a_row_each() {
-    insta::assert_snapshot!(human::render(&mixed(), Color::Never));
+    insta::assert_snapshot!(human::render(&mixed(), Detail::Brief, Color::Never));
 }
 
 #[test]
 fn colour_tells_paths_and_verdicts_apart() {
-    let coloured = human::render(&mixed(), Color::Always);
+    let coloured = human::render(&mixed(), Detail::Brief, Color::Always);
     insta::assert_snapshot!(visible(&coloured));
-    assert_eq!(uncoloured(&coloured), human::render(&mixed(), Color::Never));
+    assert_eq!(uncoloured(&coloured), human::render(&mixed(), Detail::Brief, Color::Never));
 }
 
 #[test]
@@ -38,14 +39,18 @@ fn many_runs_are_counted_by_scenario_and_failures_shown_in_full() {
     let mut runs = nat_matrix();
     runs[80] = seen_as(Path::None, runs[80].clone());
     runs.push(passing("same-lan", &[], Path::Lan));
-    insta::assert_snapshot!(human::render(&Report::new("0.1.0", runs), Color::Never));
+    insta::assert_snapshot!(human::render(
+        &Report::new("0.1.0", runs),
+        Detail::Brief,
+        Color::Never
+    ));
 }
 
 #[test]
 fn forty_runs_have_rows_forty_one_are_counted() {
     let runs = |number: usize| {
         let report = Report::new("0.1.0", vec![passing("same-lan", &[], Path::Lan); number]);
-        human::render(&report, Color::Never)
+        human::render(&report, Detail::Brief, Color::Never)
     };
     assert_eq!(runs(40).lines().filter(|line| line.starts_with("same-lan")).count(), 40);
     assert_eq!(runs(41).lines().filter(|line| line.starts_with("same-lan")).count(), 1);
@@ -58,7 +63,11 @@ fn seeds_are_a_column_only_if_there_are_several() {
     second.seed = 12;
     let two = Report::new("0.1.0", vec![one.runs[0].clone(), second]);
     let header = |report: &Report| {
-        human::render(report, Color::Never).lines().next().unwrap_or_default().to_owned()
+        human::render(report, Detail::Brief, Color::Never)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     };
     let without = "scenario  session  path  agent  oracle  gather  connect  verdict";
     assert_eq!(header(&one), without);
@@ -98,7 +107,7 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
         verdict: Verdict::Fail,
         ..full()
     };
-    let text = human::render(&Report::new("0.1.0", vec![record]), Color::Never);
+    let text = human::render(&Report::new("0.1.0", vec![record]), Detail::Brief, Color::Never);
     assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
     assert_eq!(text.lines().count(), 10, "{text}");
     assert!(text.contains(r"repeat: a\u{1b}]0;owned\u{7}\nb\u{202e}|\t"), "{text}");

@@ -4,5 +4,6 @@ mod fixture;
 mod grid;
 mod human;
 mod json;
+mod loads;
 mod markdown;
 mod timeline;

@@ -1,5 +1,6 @@
 //! What events did to a session, a line each, and the profiles that a report rests on.
 
+use natbed_report::human::Detail;
 use natbed_report::{
     CandidateRecord, Color, LostRecord, NoticedRecord, PairRecord, Path, ProfileRecord,
     RecoveredRecord, Report, RestartRecord, RunRecord, TimelineRecord, human,
@@ -76,14 +77,18 @@ fn profile(name: &str, status: &str) -> ProfileRecord {
 
 #[test]
 fn each_event_has_a_line_below_the_table() {
-    insta::assert_snapshot!(human::render(&Report::new("0.1.0", vec![eventful()]), Color::Never));
+    insta::assert_snapshot!(human::render(
+        &Report::new("0.1.0", vec![eventful()]),
+        Detail::Brief,
+        Color::Never
+    ));
 }
 
 #[test]
 fn a_timeline_too_long_to_read_is_counted() {
     let mut record = eventful();
     record.timeline = vec![record.timeline[1].clone(); 30];
-    let text = human::render(&Report::new("0.1.0", vec![record]), Color::Never);
+    let text = human::render(&Report::new("0.1.0", vec![record]), Detail::Brief, Color::Never);
     assert_eq!(text.matches("nat_flush bob-home: nothing lost\n").count(), 20);
     assert!(text.contains("  ... and 10 more events\n"), "{text}");
 }
@@ -92,7 +97,9 @@ fn a_timeline_too_long_to_read_is_counted() {
 fn timelines_of_many_runs_are_shown_where_a_run_did_not_pass() {
     let mut runs = vec![passing("same-lan", &[], Path::Lan); 41];
     runs.push(eventful());
-    let text = |runs: Vec<RunRecord>| human::render(&Report::new("0.1.0", runs), Color::Never);
+    let text = |runs: Vec<RunRecord>| {
+        human::render(&Report::new("0.1.0", runs), Detail::Brief, Color::Never)
+    };
     assert!(!text(runs.clone()).contains("link_down"));
     runs[41].verdict = natbed_report::Verdict::Fail;
     assert!(text(runs).contains("  10.0s link_down alice-home: "));
@@ -101,7 +108,7 @@ fn timelines_of_many_runs_are_shown_where_a_run_did_not_pass() {
 #[test]
 fn unverified_profiles_are_named_once_and_verified_ones_are_not() {
     let with = |profiles: &[ProfileRecord]| RunRecord { profiles: profiles.to_vec(), ..full() };
-    let text = |runs| human::render(&Report::new("0.1.0", runs), Color::Never);
+    let text = |runs| human::render(&Report::new("0.1.0", runs), Detail::Brief, Color::Never);
     let trusted = [profile("a", "read"), profile("b", "measured"), profile("c", "derived")];
     assert!(!text(vec![with(&trusted)]).contains("unverified"));
     let doubted = [profile("z", "unverified"), profile("y", "secondary"), trusted[0].clone()];

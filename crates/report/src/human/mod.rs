@@ -1,5 +1,8 @@
 //! Tables for a terminal: what ran, what failed, how to repeat it, and a line that sums up.
 
+mod details;
+mod loads;
+
 use std::collections::BTreeMap;
 
 use anstyle::Style;
@@ -7,32 +10,47 @@ use anstyle::Style;
 use crate::profiles;
 use crate::table::{Align, Cell, Table};
 use crate::text::{
-    ALARM, BAD, Color, GOOD, HEADER, PLAIN, QUIET, WARN, clean, count, nanos, path_style, span,
+    ALARM, Color, GOOD, HEADER, PLAIN, QUIET, WARN, clean, count, nanos, path_style, span,
     verdict_style,
 };
 use crate::timeline;
-use crate::{
-    Agreement, CandidateRecord, LoadRecord, Path, Report, RunRecord, Summary, Times, Verdict,
-};
+use crate::{Agreement, CandidateRecord, Path, Report, RunRecord, Summary, Times, Verdict};
 
 /// Up to this many records get a row each; more are counted by scenario.
 const ROWS_MAX: usize = 40;
 
+/// How much of a report is rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What happened, on a few lines a run.
+    #[default]
+    Brief,
+    /// What it cost, too: pipes, bytes on the wire, relays; and who came to know whose addresses.
+    Full,
+}
+
 /// Renders the report: a table of its runs, every failure in full, the summary line.
 ///
 /// With more than 40 records the table has a row for each scenario, and one
-/// for each record that did not pass. What events did to a session stands below, a line each.
+/// for each record that did not pass. What events did to a session stands below, a line each, and
+/// the details if they are wanted.
 #[must_use]
-pub fn render(report: &Report, color: Color) -> String {
+pub fn render(report: &Report, detail: Detail, color: Color) -> String {
     let mut out = String::new();
     if report.runs.len() <= ROWS_MAX {
         section(&mut out, &run_table(&report.runs, color));
         section(&mut out, &timeline::render(&report.runs, color));
+        if detail == Detail::Full {
+            section(&mut out, &details::render(&report.runs, color));
+        }
     } else {
         section(&mut out, &scenario_table(&report.runs, color));
         let not_passed = report.runs.iter().filter(|record| record.verdict != Verdict::Pass);
         section(&mut out, &run_table(not_passed.clone(), color));
-        section(&mut out, &timeline::render(not_passed.take(ROWS_MAX), color));
+        section(&mut out, &timeline::render(not_passed.clone().take(ROWS_MAX), color));
+        if detail == Detail::Full {
+            section(&mut out, &details::render(not_passed.take(ROWS_MAX), color));
+        }
     }
     section(&mut out, &failures(&report.runs, color));
     if let Some(caution) = profiles::caution(&report.runs) {
@@ -56,6 +74,7 @@ fn run_table<'a>(records: impl IntoIterator<Item = &'a RunRecord> + Clone, color
         return String::new();
     };
     let several_seeds = seeds.any(|seed| seed != first_seed);
+    let [load, goodput, done, delay, lost, again, rtt, bottleneck] = loads::TITLES;
     let mut table = Table::new([
         ("scenario", Align::Left),
         ("case", Align::Left),
@@ -66,37 +85,44 @@ fn run_table<'a>(records: impl IntoIterator<Item = &'a RunRecord> + Clone, color
         ("oracle", Align::Left),
         ("gather", Align::Right),
         ("connect", Align::Right),
-        ("lost", Align::Right),
-        ("rtt p50", Align::Right),
+        load,
+        goodput,
+        done,
+        delay,
+        lost,
+        again,
+        rtt,
+        bottleneck,
         ("verdict", Align::Left),
     ]);
     for record in records {
-        let echo = record.load.as_ref().and_then(LoadRecord::echo).map(|echo| echo.total);
-        table.push([
-            Cell::plain(&record.scenario),
-            Cell::plain(&record.case.to_string()),
-            Cell::plain(&if several_seeds { record.seed.to_string() } else { String::new() }),
-            Cell::plain(&record.session),
-            Cell::new(path_style(record.path), record.path.as_str()),
-            Cell::new(
-                if record.agent == record.path { path_style(record.agent) } else { ALARM },
-                record.agent.as_str(),
-            ),
-            oracle_cell(record),
-            Cell::plain(&nanos(record.gather_ns)),
-            Cell::plain(&nanos(record.connect_ns)),
-            echo.map_or_else(
-                || Cell::plain(""),
-                |echo| {
-                    Cell::new(
-                        if echo.lost == 0 { PLAIN } else { BAD },
-                        &format!("{}/{}", echo.lost, echo.sent),
-                    )
-                },
-            ),
-            Cell::plain(&echo.map_or_else(String::new, |echo| nanos(echo.rtt_p50_ns))),
-            Cell::new(verdict_style(record.verdict), record.verdict.as_str()),
-        ]);
+        // Each load and direction has a row; the first one is that of the session as well.
+        for (row, cells) in loads::rows(record).into_iter().enumerate() {
+            let first = |cell: Cell| if row == 0 { cell } else { Cell::plain("") };
+            let [load, goodput, done, delay, lost, again, rtt, bottleneck] = cells;
+            let seed = if several_seeds { record.seed.to_string() } else { String::new() };
+            let agent = if record.agent == record.path { path_style(record.agent) } else { ALARM };
+            table.push([
+                first(Cell::plain(&record.scenario)),
+                first(Cell::plain(&record.case.to_string())),
+                first(Cell::plain(&seed)),
+                first(Cell::plain(&record.session)),
+                first(Cell::new(path_style(record.path), record.path.as_str())),
+                first(Cell::new(agent, record.agent.as_str())),
+                first(oracle_cell(record)),
+                first(Cell::plain(&nanos(record.gather_ns))),
+                first(Cell::plain(&nanos(record.connect_ns))),
+                load,
+                goodput,
+                done,
+                delay,
+                lost,
+                again,
+                rtt,
+                bottleneck,
+                first(Cell::new(verdict_style(record.verdict), record.verdict.as_str())),
+            ]);
+        }
     }
     table.render(0, color)
 }
