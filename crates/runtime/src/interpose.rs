@@ -7,7 +7,7 @@
 //!
 //! This is the only file of the crate with `unsafe` code.
 
-use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_int, c_long, c_uint, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -17,9 +17,13 @@ use crate::simulated::{self, Clock};
 
 type ClockGettime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> c_int;
 type Getrandom = unsafe extern "C" fn(*mut c_void, libc::size_t, c_uint) -> libc::ssize_t;
+/// As the function is, not as it is declared: see [`syscall`].
+type Syscall =
+    unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
 
 static REAL_CLOCK_GETTIME: NextSymbol = NextSymbol::new(c"clock_gettime");
 static REAL_GETRANDOM: NextSymbol = NextSymbol::new(c"getrandom");
+static REAL_SYSCALL: NextSymbol = NextSymbol::new(c"syscall");
 
 /// A symbol as the libraries after this program define it, looked up once.
 struct NextSymbol {
@@ -79,7 +83,7 @@ unsafe fn real_getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> l
 fn timespec(nanos: u64) -> libc::timespec {
     libc::timespec {
         tv_sec: (nanos / 1_000_000_000) as libc::time_t,
-        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
+        tv_nsec: (nanos % 1_000_000_000) as c_long,
     }
 }
 
@@ -202,6 +206,42 @@ unsafe extern "C" fn getentropy(buffer: *mut c_void, length: libc::size_t) -> c_
     -1
 }
 
+/// `syscall(2)`, which is `getrandom(2)` if that is asked for: so does version 0.2 of the `getrandom`
+/// crate, and with it ring. All other calls go on to the kernel.
+///
+/// C declares it with any number of arguments, of which it takes six: arguments of the size of a
+/// register are passed alike either way on x86-64 (System V) and 64-bit Arm (AAPCS64), and those
+/// that were not given are not looked at, as in libc's own function.
+///
+/// # Safety
+///
+/// As for the system call.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    if number == libc::SYS_getrandom && simulated::is_simulated() {
+        // SAFETY: the caller keeps the contract of the call.
+        return unsafe { getrandom(a as *mut c_void, b as libc::size_t, c as c_uint) } as c_long;
+    }
+    let address = REAL_SYSCALL.address();
+    if address.is_null() {
+        // SAFETY: libc returns the address of this thread's own `errno`.
+        unsafe { *libc::__errno_location() = libc::ENOSYS };
+        return -1;
+    }
+    // SAFETY: libc's symbol of this name is a function of this type, as explained above.
+    let function = unsafe { mem::transmute::<*mut c_void, Syscall>(address) };
+    // SAFETY: the caller keeps the contract of the call.
+    unsafe { function(number, a, b, c, d, e, f) }
+}
+
 fn real_clock(clock: libc::clockid_t) -> Duration {
     let mut now = ZERO;
     // SAFETY: `now` is writable. The clocks asked for exist on every Linux, so the call succeeds.
@@ -231,12 +271,13 @@ pub(crate) mod probe {
 
     /// Returns the names of the functions for which `dlsym` does not find the ones of this file.
     pub(crate) fn symbols_not_taken_over() -> Vec<&'static str> {
-        let ours: [(&'static CStr, *const c_void); 5] = [
+        let ours: [(&'static CStr, *const c_void); 6] = [
             (c"clock_gettime", clock_gettime as *const c_void),
             (c"gettimeofday", gettimeofday as *const c_void),
             (c"time", time as *const c_void),
             (c"getrandom", getrandom as *const c_void),
             (c"getentropy", getentropy as *const c_void),
+            (c"syscall", syscall as *const c_void),
         ];
         ours.into_iter()
             .filter(|(name, ours)| {
@@ -262,16 +303,24 @@ pub(crate) mod probe {
         now.tv_sec * 1_000_000 + now.tv_usec
     }
 
-    /// Calls libc's `getrandom`, or `getentropy`; `None` if it fails.
-    pub(crate) fn libc_entropy<const N: usize>(from_getentropy: bool) -> Option<[u8; N]> {
+    /// Where entropy comes from.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Source {
+        Getrandom,
+        Getentropy,
+        Syscall,
+    }
+
+    /// Calls a function of libc that gives entropy; `None` if it fails.
+    pub(crate) fn libc_entropy<const N: usize>(source: Source) -> Option<[u8; N]> {
         let mut bytes = [0; N];
-        let buffer = bytes.as_mut_ptr().cast();
+        let buffer: *mut c_void = bytes.as_mut_ptr().cast();
         // SAFETY: `buffer` points to `N` writable bytes.
         let is_filled = unsafe {
-            if from_getentropy {
-                libc::getentropy(buffer, N) == 0
-            } else {
-                libc::getrandom(buffer, N, 0) == N as libc::ssize_t
+            match source {
+                Source::Getrandom => libc::getrandom(buffer, N, 0) == N as libc::ssize_t,
+                Source::Getentropy => libc::getentropy(buffer, N) == 0,
+                Source::Syscall => libc::syscall(libc::SYS_getrandom, buffer, N, 0) == N as c_long,
             }
         };
         is_filled.then_some(bytes)

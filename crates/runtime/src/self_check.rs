@@ -8,7 +8,8 @@ use rand_core::Rng;
 use thiserror::Error;
 
 use crate::error::RunError;
-use crate::interpose::{probe, thread_cpu_time};
+use crate::interpose::probe::{self, Source};
+use crate::interpose::thread_cpu_time;
 use crate::simulated::{self, wall_clock};
 use crate::thread::run_on_fresh_thread;
 
@@ -104,16 +105,20 @@ fn inside(seed: Seed) -> Result<u64, SelfCheckError> {
     simulated::set_now(SimTime::ZERO);
 
     // The thread's generator, from its start: the 16 bytes of the hash keys come first.
-    let mut expected = [0; 16 + 16 + 16];
+    let mut expected = [0; 16 + 3 * 16];
     seed.rng("entropy").fill_bytes(&mut expected);
     let (_, expected) = expected.split_at(16);
-    let drawn = [("getrandom", false), ("getentropy", true)];
-    for ((source_name, from_getentropy), expected) in drawn.into_iter().zip(expected.chunks(16)) {
-        if probe::libc_entropy::<16>(from_getentropy).is_none_or(|drawn| drawn != expected) {
+    let drawn = [
+        ("getrandom", Source::Getrandom),
+        ("getentropy", Source::Getentropy),
+        ("syscall(SYS_getrandom)", Source::Syscall),
+    ];
+    for ((source_name, source), expected) in drawn.into_iter().zip(expected.chunks(16)) {
+        if probe::libc_entropy::<16>(source).is_none_or(|drawn| drawn != expected) {
             return Err(SelfCheckError::EntropyNotSeeded { source_name });
         }
     }
-    if probe::libc_entropy::<0>(false).is_none() {
+    if probe::libc_entropy::<0>(Source::Getrandom).is_none() {
         return Err(SelfCheckError::EntropyNotSeeded { source_name: "getrandom of no bytes" });
     }
     if thread_cpu_time() <= cpu_start {
@@ -129,8 +134,10 @@ fn outside() -> Result<(), SelfCheckError> {
     if !(before..=probe::kernel_unix_time()).contains(&seen) {
         return Err(SelfCheckError::RealTimeLost);
     }
-    if probe::libc_entropy::<16>(false) == probe::libc_entropy::<16>(false) {
-        return Err(SelfCheckError::RealEntropyLost);
+    for source in [Source::Getrandom, Source::Syscall] {
+        if probe::libc_entropy::<16>(source) == probe::libc_entropy::<16>(source) {
+            return Err(SelfCheckError::RealEntropyLost);
+        }
     }
     Ok(())
 }
