@@ -36,6 +36,9 @@ mod side;
 mod streams;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use natbed_units::{ByteCount, Seed, SimDuration};
