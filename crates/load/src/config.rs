@@ -3,6 +3,7 @@
 use natbed_units::{ByteCount, Seed, SimDuration};
 use thiserror::Error;
 
+use crate::bare::TcpTransfer;
 use crate::call::{Call, CallConfig};
 use crate::echo::{Echo, EchoConfig};
 use crate::quic::QuicConfig;
@@ -30,6 +31,8 @@ pub enum LoadConfig {
     Quic(QuicConfig),
     /// A bulk transfer over SCTP.
     Sctp(SctpConfig),
+    /// A bulk transfer over TCP, which only [`run_bare_session`](crate::run_bare_session) runs.
+    Tcp(TcpTransfer),
 }
 
 /// Which peers send.
@@ -77,6 +80,12 @@ pub enum LoadError {
         /// What it said.
         message: String,
     },
+    /// It is not made of datagrams that any channel could carry.
+    #[error("{transport} goes over sockets of its own, not over datagrams")]
+    NoDatagrams {
+        /// The transport's name.
+        transport: &'static str,
+    },
 }
 
 impl LoadConfig {
@@ -86,7 +95,7 @@ impl LoadConfig {
     ///
     /// # Errors
     ///
-    /// [`LoadError`] when a transport refuses its configuration.
+    /// [`LoadError`] when a transport refuses its configuration, or is TCP.
     pub fn sides(&self, seed: Seed) -> Result<[Box<dyn Side>; 2], LoadError> {
         match self {
             // Nothing is random in echoes and calls.
@@ -100,6 +109,7 @@ impl LoadConfig {
                 config.validate()?;
                 Ok([0, 1].map(|peer| Box::new(Sctp::new(*config, peer)) as Box<dyn Side>))
             }
+            Self::Tcp(_) => Err(LoadError::NoDatagrams { transport: "TCP" }),
         }
     }
 
@@ -113,6 +123,7 @@ impl LoadConfig {
             Self::Call(config) => config.duration,
             Self::Quic(config) => config.transfer.duration(),
             Self::Sctp(config) => config.transfer.duration(),
+            Self::Tcp(config) => config.transfer.duration(),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each load is two sans-IO state machines, one at each peer ([`Side`]); it neither knows a clock
 //! nor how its datagrams travel. [`LoadSet`] runs the loads of a session over the selected ICE pair,
-//! [`LoadProcess`] runs them between plain UDP ports of two hosts.
+//! or between plain sockets with [`run_bare_session`], TCP included; [`LoadProcess`] runs them
+//! between UDP ports of two hosts without any async code.
 //!
 //! | load | what it is |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | [`CallConfig`] | datagrams at a constant bit rate, as calls send them |
 //! | [`quic::QuicConfig`] | a bulk transfer over QUIC |
 //! | [`SctpConfig`] | a bulk transfer over SCTP, as data channels make it |
+//! | [`TcpTransfer`] | a bulk transfer over TCP, between hosts without ICE |
 //!
 //! # On the wire
 //!
@@ -21,6 +23,7 @@
 //! Not in scope: judging. What a load came to is a [`SideReport`] of each side.
 #![forbid(unsafe_code)]
 
+mod bare;
 mod call;
 mod config;
 mod echo;
@@ -33,6 +36,7 @@ mod session;
 mod side;
 mod transfer;
 
+pub use bare::{BareConfig, TcpTransfer, UdpChannel, run_bare_session};
 pub use call::{CallConfig, CallReport, MediaPreset};
 pub use config::{Amount, Direction, LoadConfig, LoadError, PlannedLoad};
 pub use echo::{EchoConfig, EchoReport};

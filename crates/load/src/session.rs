@@ -11,9 +11,10 @@ use natbed_units::{Seed, SimDuration, SimTime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{LoadError, PlannedLoad};
+use crate::bare::TcpLoad;
+use crate::config::{LoadConfig, LoadError, PlannedLoad};
 use crate::lanes::Lanes;
-use crate::side::SideReport;
+use crate::side::{Elsewhere, Side, SideReport};
 
 /// The longest datagram that comes out of a channel.
 const DATAGRAM_MAX: usize = 2048;
@@ -22,11 +23,16 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// All loads of one session.
 ///
-/// Give it to [`run_session`](natbed_peer::run_session), and ask for its
-/// [`reports`](Self::reports) afterwards.
+/// Give it to [`run_session`](natbed_peer::run_session) or
+/// [`run_bare_session`](crate::run_bare_session), and ask for its [`reports`](Self::reports) at any
+/// time.
 pub struct LoadSet {
     ends: [Arc<End>; 2],
     duration: SimDuration,
+    /// TCP loads with their numbers, which are among the lanes only in name.
+    tcp: Vec<Arc<TcpLoad>>,
+    tcp_numbers: Vec<usize>,
+    has_datagrams: bool,
 }
 
 impl LoadSet {
@@ -42,11 +48,20 @@ impl LoadSet {
         seed: Seed,
     ) -> Result<Self, LoadError> {
         let (mut first, mut second) = (Vec::new(), Vec::new());
+        let (mut tcp, mut tcp_numbers) = (Vec::new(), Vec::new());
         for (number, load) in loads.iter().enumerate() {
-            let [a, b] = load.config.sides(seed.derive(&format!("load/{number}")))?;
-            first.push((load.after, a));
-            second.push((load.after, b));
+            let (after, [a, b]) = if let LoadConfig::Tcp(config) = &load.config {
+                config.validate()?;
+                tcp.push(Arc::new(TcpLoad::new(*config, load.after)));
+                tcp_numbers.push(number);
+                (SimDuration::ZERO, [0, 1].map(|_| Box::new(Elsewhere) as Box<dyn Side>))
+            } else {
+                (load.after, load.config.sides(seed.derive(&format!("load/{number}")))?)
+            };
+            first.push((after, a));
+            second.push((after, b));
         }
+        let has_datagrams = tcp.len() < loads.len();
         let end = |sides| {
             let lanes = Mutex::new(Lanes::new(tag, sides));
             let (channel, is_done) = (watch::channel(None).0, watch::channel(false).0);
@@ -54,14 +69,44 @@ impl LoadSet {
         };
         let ends = [end(first), end(second)];
         let duration = loads.iter().map(|load| load.after + load.config.duration()).max();
-        Ok(Self { ends, duration: duration.unwrap_or(SimDuration::ZERO) })
+        let duration = duration.unwrap_or(SimDuration::ZERO);
+        Ok(Self { ends, duration, tcp, tcp_numbers, has_datagrams })
     }
 
     /// Returns what has been seen so far: of each load, the first peer's side first.
     #[must_use]
     pub fn reports(&self) -> Vec<[SideReport; 2]> {
         let [first, second] = self.ends.each_ref().map(|end| end.lanes().reports());
-        first.into_iter().zip(second).map(|(a, b)| [a, b]).collect()
+        let mut reports: Vec<_> = first.into_iter().zip(second).map(|(a, b)| [a, b]).collect();
+        for (load, number) in self.tcp.iter().zip(&self.tcp_numbers) {
+            if let Some(report) = reports.get_mut(*number) {
+                *report = load.reports();
+            }
+        }
+        reports
+    }
+
+    /// The loads that go over TCP.
+    pub(crate) fn tcp(&self) -> &[Arc<TcpLoad>] {
+        &self.tcp
+    }
+
+    /// Says whether any load needs a channel.
+    pub(crate) fn has_datagrams(&self) -> bool {
+        self.has_datagrams
+    }
+
+    /// Runs both peers' part of all loads that are made of datagrams to its end.
+    pub(crate) async fn run_datagrams(&self) {
+        // Tasks of their own, which go on until both are done: who is done first still answers.
+        let mut tasks = JoinSet::new();
+        for end in &self.ends {
+            tasks.spawn(Arc::clone(end).drive());
+        }
+        for end in &self.ends {
+            // The sender lives as long as the end.
+            let _ = end.is_done.subscribe().wait_for(|is_done| *is_done).await;
+        }
     }
 }
 
@@ -88,15 +133,8 @@ impl SessionLoad for LoadSet {
     }
 
     async fn run(&self) {
-        // Tasks of their own, which go on until both are done: who is done first still answers.
-        let mut tasks = JoinSet::new();
-        for end in &self.ends {
-            tasks.spawn(Arc::clone(end).drive());
-        }
-        for end in &self.ends {
-            // The sender lives as long as the end.
-            let _ = end.is_done.subscribe().wait_for(|is_done| *is_done).await;
-        }
+        self.tcp.iter().for_each(|load| load.refuse("TCP does not go over an ICE pair"));
+        self.run_datagrams().await;
     }
 }
 

@@ -47,6 +47,33 @@ pub trait Side: Send {
     fn report(&self) -> SideReport;
 }
 
+/// A side of a load that is not made of datagrams, in the place of one that is.
+pub(crate) struct Elsewhere;
+
+impl Side for Elsewhere {
+    fn start(&mut self, _: SimTime) {}
+
+    fn handle_datagram(&mut self, _: SimTime, _: Option<SimTime>, _: Bytes) {}
+
+    fn handle_timeout(&mut self, _: SimTime) {}
+
+    fn poll_transmit(&mut self, _: SimTime, _: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    fn poll_timeout(&self) -> Option<SimTime> {
+        None
+    }
+
+    fn is_done(&self) -> bool {
+        true
+    }
+
+    fn report(&self) -> SideReport {
+        SideReport::Transfer(Box::default())
+    }
+}
+
 /// What one side of a load did and saw, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
