@@ -1,0 +1,26 @@
+//! A node of the OpenDHT network as sans-IO building blocks: no clock, no socket, no thread.
+//!
+//! OpenDHT is the distributed hash table by which Jami's devices find each other. The formats here
+//! are those of OpenDHT 2.4 and 4.x as they are on the wire: one MessagePack map in each UDP
+//! datagram, values of more than 600 bytes in parts of their own.
+//!
+//! - [`Id`]: nodes and keys, and their distance
+//! - [`Message`]: what nodes send to each other, encoded and decoded
+//! - [`Value`]: what is stored under a key: plain, signed or encrypted
+//! - [`Announcement`]: how nodes on one LAN find each other by multicast
+#![forbid(unsafe_code)]
+
+mod announcement;
+mod codec;
+mod id;
+mod message;
+mod value;
+
+pub use announcement::Announcement;
+pub use codec::{DATAGRAM_MAX, DecodeError};
+pub use id::{Id, ParseIdError};
+pub use message::{
+    Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
+    Select,
+};
+pub use value::{Body, Data, Owner, Value};
