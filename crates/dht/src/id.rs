@@ -9,11 +9,11 @@ use thiserror::Error;
 ///
 /// OpenDHT calls it an `InfoHash`. The one of nothing but zeros stands for none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id([u8; Id::LENGTH]);
+pub struct Id([u8; 20]);
 
 impl Id {
     /// Bytes of an identifier.
-    pub const LENGTH: usize = 20;
+    pub const LENGTH: usize = size_of::<Self>();
     /// The one that stands for none.
     pub const ZERO: Self = Self([0; Self::LENGTH]);
     /// The largest.

@@ -1,6 +1,7 @@
 //! What nodes send to each other, as values.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -154,7 +155,7 @@ pub struct Contact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// The value.
-    Whole(Value),
+    Whole(Arc<Value>),
     /// So many bytes, which follow in parts.
     InParts(u32),
 }

@@ -1,6 +1,7 @@
 //! Bytes to messages.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -284,7 +285,7 @@ fn read_values(reader: &mut Reader<'_>) -> Result<Vec<Carried>, DecodeError> {
     let mut values = Vec::new();
     for _ in 0..length {
         values.push(match reader.clone().number() {
-            Err(DecodeError::Unexpected) => Carried::Whole(Value::read(reader)?),
+            Err(DecodeError::Unexpected) => Carried::Whole(Arc::new(Value::read(reader)?)),
             _ => Carried::InParts(reader.small_number()?),
         });
     }

@@ -25,14 +25,14 @@ impl<'a> Reader<'a> {
 
     /// Returns how many entries the map has that begins here.
     pub(crate) fn map(&mut self) -> Result<usize, DecodeError> {
-        let length = decode::read_map_len(&mut self.rest).map_err(read_error)?;
+        let length = decode::read_map_len(&mut self.rest).map_err(|error| read_error(&error))?;
         // Each entry takes two bytes at least: a longer map is a lie.
         self.plausible(length, 2)
     }
 
     /// Returns how many elements the array has that begins here.
     pub(crate) fn array(&mut self) -> Result<usize, DecodeError> {
-        let length = decode::read_array_len(&mut self.rest).map_err(read_error)?;
+        let length = decode::read_array_len(&mut self.rest).map_err(|error| read_error(&error))?;
         self.plausible(length, 1)
     }
 
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn boolean(&mut self) -> Result<bool, DecodeError> {
-        decode::read_bool(&mut self.rest).map_err(read_error)
+        decode::read_bool(&mut self.rest).map_err(|error| read_error(&error))
     }
 
     /// Reads a text; that it is UTF-8 is not asked for.
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
 
     /// Reads bytes.
     pub(crate) fn binary(&mut self) -> Result<Bytes, DecodeError> {
-        let length = decode::read_bin_len(&mut self.rest).map_err(read_error)?;
+        let length = decode::read_bin_len(&mut self.rest).map_err(|error| read_error(&error))?;
         self.take(length as usize)
     }
 
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read_error<E: decode::RmpReadErr>(error: decode::ValueReadError<E>) -> DecodeError {
+fn read_error<E: decode::RmpReadErr>(error: &decode::ValueReadError<E>) -> DecodeError {
     match error {
         decode::ValueReadError::TypeMismatch(_) => DecodeError::Unexpected,
         _ => DecodeError::Truncated,
