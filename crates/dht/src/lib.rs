@@ -7,6 +7,7 @@
 //! - [`Id`]: nodes and keys, and their distance
 //! - [`Message`]: what nodes send to each other, encoded and decoded
 //! - [`Value`]: what is stored under a key: plain, signed or encrypted
+//! - [`split`] and [`Assembler`]: values too long for one datagram
 //! - [`Announcement`]: how nodes on one LAN find each other by multicast
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ mod announcement;
 mod codec;
 mod id;
 mod message;
+mod parts;
 mod value;
 
 pub use announcement::Announcement;
@@ -23,4 +25,5 @@ pub use message::{
     Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
     Select,
 };
+pub use parts::{Assembler, split};
 pub use value::{Body, Data, Owner, Value};
