@@ -8,12 +8,14 @@
 //! - [`Message`]: what nodes send to each other, encoded and decoded
 //! - [`Value`]: what is stored under a key: plain, signed or encrypted
 //! - [`split`] and [`Assembler`]: values too long for one datagram
+//! - [`Identity`]: who signs values, and whom they are encrypted for
 //! - [`Announcement`]: how nodes on one LAN find each other by multicast
 #![forbid(unsafe_code)]
 
 mod announcement;
 mod codec;
 mod id;
+mod identity;
 mod message;
 mod parts;
 mod value;
@@ -21,6 +23,7 @@ mod value;
 pub use announcement::Announcement;
 pub use codec::{DATAGRAM_MAX, DecodeError};
 pub use id::{Id, ParseIdError};
+pub use identity::{Identity, IdentityError, PublicIdentity};
 pub use message::{
     Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
     Select,
