@@ -16,8 +16,12 @@ mod announcement;
 mod codec;
 mod id;
 mod identity;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod limits;
 mod message;
 mod parts;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod tokens;
 mod value;
 
 pub use announcement::Announcement;
