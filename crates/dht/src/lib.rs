@@ -20,6 +20,9 @@ mod identity;
 mod limits;
 mod message;
 mod parts;
+mod select;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod storage;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod tokens;
 mod value;
