@@ -20,6 +20,10 @@ mod identity;
 mod limits;
 mod message;
 mod parts;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod peers;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod requests;
 mod select;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod storage;
