@@ -28,6 +28,8 @@ mod select;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod storage;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
+mod table;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod tokens;
 mod value;
 
