@@ -4,6 +4,7 @@
 //! are those of OpenDHT 2.4 and 4.x as they are on the wire: one MessagePack map in each UDP
 //! datagram, values of more than 600 bytes in parts of their own.
 //!
+//! - [`Node`]: a whole node, which answers others and gets, puts and listens for its user
 //! - [`Id`]: nodes and keys, and their distance
 //! - [`Message`]: what nodes send to each other, encoded and decoded
 //! - [`Value`]: what is stored under a key: plain, signed or encrypted
@@ -16,20 +17,16 @@ mod announcement;
 mod codec;
 mod id;
 mod identity;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod limits;
 mod message;
+mod node;
 mod parts;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod peers;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod requests;
+mod search;
 mod select;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod storage;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod table;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the node, which is to come"))]
 mod tokens;
 mod value;
 
@@ -41,5 +38,7 @@ pub use message::{
     Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
     Select,
 };
+pub use node::{Event, Node, NodeConfig, Status};
 pub use parts::{Assembler, split};
+pub use search::OperationId;
 pub use value::{Body, Data, Owner, Value};

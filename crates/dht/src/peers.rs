@@ -44,11 +44,6 @@ impl Peer {
         let within = |at: Option<SimTime>, life| at.is_some_and(|at| now < at + life);
         !self.is_expired && within(self.answered, ANSWER_LIFE) && within(self.heard, HEARD_LIFE)
     }
-
-    /// Says whether it was not heard of for long.
-    pub(crate) fn is_old(&self, now: SimTime) -> bool {
-        self.heard.is_none_or(|at| at + HEARD_LIFE <= now)
-    }
 }
 
 /// All known nodes of one address family.
@@ -125,10 +120,6 @@ impl Peers {
             self.0.remove(&id);
         }
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &Peer)> {
-        self.0.iter().map(|(id, peer)| (*id, peer))
-    }
 }
 
 #[cfg(test)]
@@ -191,7 +182,7 @@ mod tests {
             peers.hear(secs(n.into()), id(n), address(1), Heard::Asked);
         }
         peers.forget(|needed| needed == id(3));
-        assert_eq!(peers.iter().count(), PEERS_MAX);
+        assert_eq!(peers.0.len(), PEERS_MAX);
         assert!(peers.get(id(3)).is_some() && peers.get(id(10)).is_none());
         assert!(peers.get(id(11)).is_some());
     }

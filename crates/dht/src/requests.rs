@@ -110,15 +110,6 @@ impl<P: Clone> Requests<P> {
         taken.map(|request| request.purpose).collect()
     }
 
-    /// Drops the requests that are of no use any more.
-    pub(crate) fn cancel(&mut self, is_useless: impl Fn(&P) -> bool) {
-        let useless = self.waiting.iter().filter(|(_, request)| is_useless(&request.purpose));
-        let transactions: Vec<u32> = useless.map(|(transaction, _)| *transaction).collect();
-        for transaction in transactions {
-            self.remove(transaction);
-        }
-    }
-
     pub(crate) fn poll_timeout(&self) -> Option<SimTime> {
         self.due.first().map(|(at, _)| *at)
     }
@@ -222,7 +213,7 @@ mod tests {
         let other = requests.next_transaction();
         requests.sent(SimTime::ZERO, other, Target { id: None, ..target() }, "c", vec![]);
         assert_eq!(requests.take_all_to(NODE), ["a", "b"]);
-        requests.cancel(|purpose| *purpose == "c");
+        assert_eq!(requests.answered(other, NODE).map(|request| request.purpose), Some("c"));
         assert_eq!(requests.poll_timeout(), None);
     }
 

@@ -150,6 +150,19 @@ impl Table {
         searches
     }
 
+    /// Returns the nodes of the node's own bucket that were not given up, or if there are none,
+    /// those of the buckets beside it.
+    pub(crate) fn neighbours(&self, peers: &Peers) -> Vec<Id> {
+        let place = self.place(self.own);
+        let alive = |places: &[usize]| -> Vec<Id> {
+            let nodes = places.iter().filter_map(|place| self.buckets.get(*place));
+            let nodes = nodes.flat_map(|bucket| &bucket.nodes).copied();
+            nodes.filter(|id| peers.get(*id).is_some_and(|peer| !peer.is_expired)).collect()
+        };
+        let own = alive(&[place]);
+        if own.is_empty() { alive(&[place.wrapping_sub(1), place + 1]) } else { own }
+    }
+
     /// Forgets when its buckets were heard.
     pub(crate) fn reset(&mut self) {
         self.grew = None;

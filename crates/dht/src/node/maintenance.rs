@@ -1,0 +1,189 @@
+//! Staying connected: bootstrap, pings, and looking after the table.
+
+use natbed_units::{SimDuration, SimRng, SimTime};
+
+use super::{Event, Node, Purpose, Status, family, random_span};
+use crate::id::Id;
+use crate::message::{Families, Query};
+use crate::requests::Target;
+
+/// Seconds until the table is looked after for the first time.
+const FIRST_SECONDS: std::ops::Range<u32> = 3..5;
+/// Seconds until it is again, if there was something to do,
+const BUSY_SECONDS: std::ops::Range<u32> = 5..25;
+/// and if there was not.
+const IDLE_SECONDS: std::ops::Range<u32> = 60..180;
+/// How soon it is when the first node has come.
+const HASTE: SimDuration = SimDuration::from_secs(1);
+/// How long after the table has grown the neighbourhood is searched.
+const GROWTH: SimDuration = SimDuration::from_secs(150);
+/// Seconds between two times at which what is old is forgotten.
+const FORGET_SECONDS: std::ops::Range<u32> = 2 * 60..6 * 60;
+/// How long a search is kept that nothing is wanted of.
+const SEARCH_LIFE: SimDuration = SimDuration::from_secs(62 * 60);
+/// The first wait between two bootstraps, doubled each time,
+const BOOTSTRAP_PERIOD: SimDuration = SimDuration::from_secs(10);
+/// up to this.
+const BOOTSTRAP_PERIOD_MAX: SimDuration = SimDuration::from_secs(24 * 3600);
+
+/// When what is to be done for the network.
+#[derive(Clone, Debug)]
+pub(super) struct Maintenance {
+    table_due: SimTime,
+    forget_due: SimTime,
+    /// When the bootstrap hosts are asked next, while there is no one else.
+    bootstrap_due: Option<SimTime>,
+    bootstrap_period: SimDuration,
+    /// Whether anything was sent since the table was looked after.
+    pub(super) has_sent: bool,
+}
+
+impl Maintenance {
+    pub(super) fn new(now: SimTime, rng: &mut SimRng) -> Self {
+        Self {
+            table_due: now + random_span(rng, FIRST_SECONDS),
+            forget_due: now + random_span(rng, FORGET_SECONDS),
+            bootstrap_due: Some(now),
+            bootstrap_period: BOOTSTRAP_PERIOD,
+            has_sent: false,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> SimTime {
+        let next = self.table_due.min(self.forget_due);
+        self.bootstrap_due.map_or(next, |due| due.min(next))
+    }
+
+    /// Looks after the table soon: the first node has come.
+    pub(super) fn hasten(&mut self, now: SimTime) {
+        self.table_due = self.table_due.min(now + HASTE);
+    }
+}
+
+impl Node {
+    pub(super) fn maintain(&mut self, now: SimTime) {
+        if self.maintenance.bootstrap_due.is_some_and(|due| due <= now) {
+            self.bootstrap(now);
+        }
+        if self.maintenance.table_due <= now {
+            self.look_after_table(now);
+        }
+        if self.maintenance.forget_due <= now {
+            self.forget(now);
+        }
+        self.update_status(now);
+    }
+
+    /// Begins anew in another network: what is known of nodes is as good as nothing.
+    ///
+    /// Call it when the host has another address, or its link is back.
+    pub fn connectivity_changed(&mut self, now: SimTime) {
+        for network in self.networks.iter_mut().flatten() {
+            network.peers.reset();
+            network.table.reset();
+        }
+        self.seen_as.clear();
+        self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
+        self.maintenance.bootstrap_due = Some(now);
+        self.maintenance.hasten(now);
+        self.update_status(now);
+    }
+
+    /// Asks the bootstrap hosts whether they are there.
+    fn bootstrap(&mut self, now: SimTime) {
+        let period = self.maintenance.bootstrap_period;
+        self.maintenance.bootstrap_due = Some(now + period);
+        self.maintenance.bootstrap_period = (period * 2).min(BOOTSTRAP_PERIOD_MAX);
+        for address in self.config.bootstrap.clone() {
+            if self.networks[family(address)].is_some() {
+                let target = Target { id: None, address };
+                self.request(now, target, Purpose::Bootstrap, Query::Ping);
+            }
+        }
+    }
+
+    /// Asks a known node whether it is there.
+    pub(super) fn ping_known(&mut self, now: SimTime, family: usize, id: Id) {
+        let peer = self.networks[family].as_ref().and_then(|network| network.peers.get(id));
+        if let Some(address) = peer.map(|peer| peer.address) {
+            self.request(now, Target { id: Some(id), address }, Purpose::Ping, Query::Ping);
+        }
+    }
+
+    /// Fills buckets that are empty or silent, and looks for neighbours after the table has grown.
+    fn look_after_table(&mut self, now: SimTime) {
+        let families = Families {
+            v4: self.networks[super::V4].is_some(),
+            v6: self.networks[super::V6].is_some(),
+        };
+        self.maintenance.has_sent = false;
+        for family in 0..self.networks.len() {
+            let Some(network) = &self.networks[family] else { continue };
+            let mut searches = network.table.neglected(now, &network.peers, &mut self.rng);
+            let has_grown = network.table.grew.is_some_and(|grew| now < grew + GROWTH);
+            if searches.is_empty() && has_grown {
+                searches.extend(self.neighbourhood(family));
+            }
+            for (target, asked) in searches {
+                let network = self.networks[family].as_ref();
+                let peer = network.and_then(|network| network.peers.get(asked));
+                let Some(address) = peer.map(|peer| peer.address) else { continue };
+                let query = Query::Find { target, families };
+                let asked = Target { id: Some(asked), address };
+                self.request(now, asked, Purpose::Maintenance, query);
+            }
+        }
+        let seconds = if self.maintenance.has_sent { BUSY_SECONDS } else { IDLE_SECONDS };
+        self.maintenance.table_due = now + self.random_span(seconds);
+    }
+
+    /// An identifier next to the node's own, and a neighbour to ask for it: any that was not given
+    /// up, for that is how those are found to be good that have only asked.
+    fn neighbourhood(&mut self, family: usize) -> Option<(Id, Id)> {
+        let network = self.networks[family].as_ref()?;
+        let near = network.table.neighbours(&network.peers);
+        let asked = *near.get(self.rng.in_range(0..near.len() as u32) as usize)?;
+        let mut target = *self.id.as_bytes();
+        target[Id::LENGTH - 1] = self.rng.in_range(0..256) as u8;
+        Some((Id::new(target), asked))
+    }
+
+    /// Forgets what nobody needs any more.
+    fn forget(&mut self, now: SimTime) {
+        self.maintenance.forget_due = now + self.random_span(FORGET_SECONDS);
+        self.storage.forget(now);
+        for network in self.networks.iter_mut().flatten() {
+            let searches = &mut network.searches;
+            searches.retain(|_, search| search.is_wanted() || now < search.used + SEARCH_LIFE);
+            let (table, searches) = (&network.table, &network.searches);
+            let is_used = |id| table.contains(id) || searches.values().any(|s| s.knows(id));
+            network.peers.forget(is_used);
+        }
+    }
+
+    /// Says how well the node is connected, and stops or starts asking bootstrap hosts.
+    pub(super) fn update_status(&mut self, now: SimTime) {
+        let known = || {
+            let networks = self.networks.iter().flatten();
+            networks.flat_map(|network| network.table.nodes(&network.peers))
+        };
+        let status = if known().any(|(_, peer)| peer.is_good(now)) {
+            Status::Connected
+        } else if known().any(|(_, peer)| !peer.is_expired) {
+            Status::Connecting
+        } else {
+            Status::Disconnected
+        };
+        if status == self.status {
+            return;
+        }
+        self.status = status;
+        self.events.push_back(Event::Status(status));
+        if status == Status::Connected {
+            self.maintenance.bootstrap_due = None;
+        } else if status == Status::Disconnected {
+            self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
+            self.maintenance.bootstrap_due = Some(now);
+        }
+    }
+}

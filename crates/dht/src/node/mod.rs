@@ -1,0 +1,429 @@
+//! A whole node: it answers others, keeps its table, and gets, puts and listens for its user.
+//!
+//! Drive it as every state machine here: [`Node::handle_datagram`] and [`Node::handle_timeout`] take
+//! input, [`Node::poll_transmit`] and [`Node::poll_event`] hand out work until `None`, and
+//! [`Node::poll_timeout`] says when to come back.
+
+mod client;
+mod maintenance;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use natbed_units::{Seed, SimDuration, SimRng, SimTime};
+use rand_core::Rng;
+
+use crate::id::Id;
+use crate::limits::{RateLimits, is_impossible};
+use crate::message::{Contact, Message, Payload, Reply};
+use crate::parts::Assembler;
+use crate::peers::{Heard, Peers};
+use crate::requests::{Requests, Target};
+use crate::search::{OperationId, Search};
+use crate::storage::Storage;
+use crate::table::{Insertion, Table};
+use crate::tokens::Tokens;
+use crate::value::Value;
+
+/// How a node is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its identifier; `None` draws one.
+    pub id: Option<Id>,
+    /// Number of its network; zero is the public one. Nodes of others are not heard.
+    pub network: u32,
+    /// Whether it only asks: others then keep it out of their tables.
+    pub is_client: bool,
+    /// Where it begins: hosts that are asked for nodes while it knows none.
+    pub bootstrap: Vec<SocketAddr>,
+    /// What it calls itself; other nodes take no notice.
+    pub agent: Bytes,
+    /// The address families it speaks.
+    pub has_ipv4: bool,
+    /// The address families it speaks.
+    pub has_ipv6: bool,
+    /// Unix time at the start of the run, in seconds: values say when they were made.
+    pub epoch_unix_seconds: u64,
+}
+
+impl Default for NodeConfig {
+    /// A full node of the public network on both address families, with no one to begin with.
+    fn default() -> Self {
+        Self {
+            id: None,
+            network: 0,
+            is_client: false,
+            bootstrap: Vec::new(),
+            agent: Bytes::from_static(b"nb1"),
+            has_ipv4: true,
+            has_ipv6: true,
+            epoch_unix_seconds: 0,
+        }
+    }
+}
+
+/// How well a node is connected to its network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It knows no node that answers.
+    #[default]
+    Disconnected,
+    /// It knows nodes, but none that has answered of late.
+    Connecting,
+    /// It knows a good node.
+    Connected,
+}
+
+/// What a node tells its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its connection has changed.
+    Status(Status),
+    /// A value that was asked for, or listened for, is there; each is told once.
+    Value(OperationId, Arc<Value>),
+    /// A value that was listened for is gone.
+    Gone(OperationId, u64),
+    /// A get or a put has come to its end: the nodes closest to the key have answered.
+    Finished(OperationId),
+}
+
+const V4: usize = 0;
+const V6: usize = 1;
+
+fn family(address: SocketAddr) -> usize {
+    if address.is_ipv4() { V4 } else { V6 }
+}
+
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To see whether a node is there.
+    Ping,
+    /// To find a first node.
+    Bootstrap,
+    /// To look after the table.
+    Maintenance,
+    /// A search has asked it.
+    Search { family: usize, key: Id, node: Id, what: What },
+    /// To tell a listener of values.
+    Update,
+}
+
+/// What a search has asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Find,
+    Ids(OperationId),
+    Value(OperationId, u64),
+    Put(OperationId),
+    Refresh(OperationId),
+    Listen(OperationId),
+}
+
+/// Something that the user wants of a key.
+#[derive(Debug)]
+struct Operation {
+    key: Id,
+    /// The values that the user was told of.
+    told: BTreeSet<u64>,
+    /// Whether it does not end by itself.
+    is_listening: bool,
+    /// The address families in which it has come to its end.
+    finished: [bool; 2],
+}
+
+/// The nodes and the table of one address family.
+#[derive(Debug)]
+struct Network {
+    peers: Peers,
+    table: Table,
+    searches: BTreeMap<Id, Search>,
+}
+
+/// A node of the OpenDHT network.
+#[derive(Debug)]
+pub struct Node {
+    config: NodeConfig,
+    id: Id,
+    /// By address family; `None` for one that it does not speak.
+    networks: [Option<Network>; 2],
+    requests: Requests<Purpose>,
+    assembler: Assembler,
+    tokens: Tokens,
+    limits: RateLimits,
+    /// Nodes whose answers are worthless.
+    blacklist: BTreeSet<Id>,
+    storage: Storage,
+    operations: BTreeMap<OperationId, Operation>,
+    operations_made: u64,
+    /// Where the node was seen, and how often.
+    seen_as: BTreeMap<IpAddr, u32>,
+    maintenance: maintenance::Maintenance,
+    status: Status,
+    rng: SimRng,
+    out: VecDeque<(SocketAddr, Bytes)>,
+    events: VecDeque<Event>,
+}
+
+/// Nodes whose answers are worthless, at most; the set is as old as the node.
+const BLACKLIST_MAX: usize = 4_096;
+/// Addresses under which the node was seen that are counted.
+const SEEN_AS_MAX: usize = 32;
+
+impl Node {
+    /// Makes a node that begins now; what is random about it comes from `seed`.
+    #[must_use]
+    pub fn new(now: SimTime, config: NodeConfig, seed: Seed) -> Self {
+        let mut rng = seed.rng("dht/node");
+        let id = config.id.unwrap_or_else(|| {
+            let mut bytes = [0; Id::LENGTH];
+            rng.fill_bytes(&mut bytes);
+            Id::new(bytes)
+        });
+        let network = |is_there: bool| {
+            is_there.then(|| Network {
+                peers: Peers::default(),
+                table: Table::new(id),
+                searches: BTreeMap::new(),
+            })
+        };
+        Self {
+            networks: [network(config.has_ipv4), network(config.has_ipv6)],
+            requests: Requests::new(seed.rng("dht/requests")),
+            assembler: Assembler::default(),
+            tokens: Tokens::new(now, seed.rng("dht/tokens")),
+            limits: RateLimits::default(),
+            blacklist: BTreeSet::new(),
+            storage: Storage::default(),
+            operations: BTreeMap::new(),
+            operations_made: 0,
+            seen_as: BTreeMap::new(),
+            maintenance: maintenance::Maintenance::new(now, &mut rng),
+            status: Status::Disconnected,
+            rng,
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+            config,
+            id,
+        }
+    }
+
+    /// Returns its identifier.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Returns how well it is connected.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Returns the address of its family that most nodes have seen it under.
+    #[must_use]
+    pub fn public_address(&self, is_ipv4: bool) -> Option<IpAddr> {
+        let seen = self.seen_as.iter().filter(|(ip, _)| ip.is_ipv4() == is_ipv4);
+        seen.max_by_key(|(_, count)| **count).map(|(ip, _)| *ip)
+    }
+
+    /// Returns the nodes in its table with their addresses.
+    pub fn contacts(&self) -> impl Iterator<Item = Contact> + '_ {
+        let nodes = self.networks.iter().flatten().flat_map(|network| {
+            network.table.nodes(&network.peers).map(|(id, peer)| (id, peer.address))
+        });
+        nodes.map(|(id, address)| Contact { id, address })
+    }
+
+    /// Takes a datagram from the network.
+    pub fn handle_datagram(&mut self, now: SimTime, from: SocketAddr, datagram: &Bytes) {
+        if is_impossible(from) || self.networks[family(from)].is_none() {
+            return;
+        }
+        // What cannot be read is of no concern to anybody.
+        let Ok(message) = Message::decode(datagram) else { return };
+        if message.network != self.config.network {
+            return;
+        }
+        if let Payload::Part(part) = message.payload {
+            if let Some(message) = self.assembler.handle_part(now, from, message.transaction, part)
+            {
+                self.handle_message(now, from, message);
+            }
+            return;
+        }
+        if matches!(message.payload, Payload::Query(..)) && self.limits.is_exceeded(now, from.ip())
+        {
+            return;
+        }
+        if let Some(message) = self.assembler.handle_message(now, from, message) {
+            self.handle_message(now, from, message);
+        }
+    }
+
+    /// Does what has become due; being called early or twice is harmless.
+    pub fn handle_timeout(&mut self, now: SimTime) {
+        self.assembler.handle_timeout(now);
+        self.tokens.handle_timeout(now);
+        self.handle_overdue(now);
+        self.expire_values(now);
+        self.maintain(now);
+        self.step_searches(now);
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> SimTime {
+        let searches = self.networks.iter().flatten().flat_map(|network| network.searches.values());
+        let others = [
+            self.assembler.poll_timeout(),
+            self.requests.poll_timeout(),
+            self.storage.poll_timeout(),
+        ];
+        let others = others.into_iter().chain(searches.map(|search| search.poll_timeout()));
+        let next = self.tokens.poll_timeout().min(self.maintenance.poll_timeout());
+        others.flatten().fold(next, SimTime::min)
+    }
+
+    /// Returns the next datagram to send, and where; `None` when there is none.
+    #[must_use = "a datagram that is not sent is lost without a reason"]
+    pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Bytes)> {
+        self.out.pop_front()
+    }
+
+    /// Returns what the user should know next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn handle_message(&mut self, now: SimTime, from: SocketAddr, message: Message) {
+        let Message { payload, transaction, is_client, .. } = message;
+        match payload {
+            Payload::Query(sender, query) if sender != self.id => {
+                if !is_client {
+                    self.hear(now, sender, from, Heard::Asked);
+                }
+                self.answer(now, from, sender, transaction, query);
+            }
+            Payload::Reply(sender, reply) if sender != self.id => {
+                self.handle_reply(now, from, sender, transaction, *reply);
+            }
+            Payload::Error(sender, code, _) => {
+                self.handle_error(now, sender, transaction, code);
+            }
+            Payload::Query(..) | Payload::Reply(..) | Payload::Part(_) => {}
+        }
+        self.update_status(now);
+        self.step_searches(now);
+    }
+
+    /// Takes note of a node, and takes it into the table if it was heard itself.
+    fn hear(&mut self, now: SimTime, id: Id, address: SocketAddr, how: Heard) {
+        if self.blacklist.contains(&id) || id == self.id {
+            return;
+        }
+        let Some(network) = &mut self.networks[family(address)] else { return };
+        let is_new = network.peers.hear(now, id, address, how);
+        if how == Heard::Hearsay {
+            return;
+        }
+        let was_empty = network.table.is_empty();
+        match network.table.insert(now, id, &network.peers) {
+            Insertion::TakenIn => {
+                if was_empty {
+                    self.maintenance.hasten(now);
+                }
+            }
+            Insertion::Full(Some(doubtful)) => self.ping_known(now, family(address), doubtful),
+            Insertion::Full(None) | Insertion::Known => {}
+        }
+        if is_new {
+            self.offer_to_searches(id, address);
+        }
+    }
+
+    /// Lets searches that are short of nodes know of one.
+    fn offer_to_searches(&mut self, id: Id, address: SocketAddr) {
+        let Some(network) = &mut self.networks[family(address)] else { return };
+        let Network { peers, searches, .. } = network;
+        for search in searches.values_mut().filter(|search| !search.knows(id)) {
+            search.add(id, address, peers);
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    fn request(
+        &mut self,
+        now: SimTime,
+        target: Target,
+        purpose: Purpose,
+        query: crate::message::Query,
+    ) {
+        let transaction = self.requests.next_transaction();
+        let datagrams = self.encode(Payload::Query(self.id, query), transaction, Vec::new());
+        self.transmit(target.address, &datagrams);
+        self.requests.sent(now, transaction, target, purpose, datagrams);
+    }
+
+    fn reply(&mut self, to: SocketAddr, transaction: u32, reply: Reply) {
+        let reply = Reply { seen_as: Some(to.ip()), ..reply };
+        let datagrams =
+            self.encode(Payload::Reply(self.id, Box::new(reply)), transaction, Vec::new());
+        self.transmit(to, &datagrams);
+    }
+
+    /// Encodes a message and the parts that follow it.
+    fn encode(
+        &self,
+        payload: Payload,
+        transaction: u32,
+        parts: Vec<crate::message::Part>,
+    ) -> Vec<Bytes> {
+        let message = |payload| Message {
+            payload,
+            transaction,
+            network: self.config.network,
+            agent: self.config.agent.clone(),
+            is_client: self.config.is_client,
+        };
+        let mut datagrams = vec![message(payload).encode()];
+        for part in parts {
+            let part =
+                Message { is_client: false, agent: Bytes::new(), ..message(Payload::Part(part)) };
+            datagrams.push(part.encode());
+        }
+        datagrams
+    }
+
+    fn transmit(&mut self, to: SocketAddr, datagrams: &[Bytes]) {
+        self.out.extend(datagrams.iter().map(|datagram| (to, datagram.clone())));
+        self.maintenance.has_sent = true;
+    }
+
+    /// The virtual time of a Unix time.
+    fn virtual_time(&self, unix_seconds: u64) -> SimTime {
+        let seconds = unix_seconds.saturating_sub(self.config.epoch_unix_seconds);
+        // Beyond the end of time is in the future all the same.
+        SimTime::from_nanos(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// The Unix time of a virtual one.
+    fn unix_time(&self, at: SimTime) -> u64 {
+        self.config.epoch_unix_seconds
+            + at.saturating_since(SimTime::ZERO).as_nanos() / 1_000_000_000
+    }
+
+    fn random_span(&mut self, seconds: std::ops::Range<u32>) -> SimDuration {
+        random_span(&mut self.rng, seconds)
+    }
+}
+
+/// A span between two numbers of seconds, to the millisecond.
+fn random_span(rng: &mut SimRng, seconds: std::ops::Range<u32>) -> SimDuration {
+    SimDuration::from_millis(rng.in_range(seconds.start * 1_000..seconds.end * 1_000).into())
+}

@@ -1,0 +1,318 @@
+//! Answering what others ask.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use natbed_units::SimTime;
+
+use super::{Event, Node, Purpose, V4, V6, family};
+use crate::id::Id;
+use crate::message::{Carried, Contact, Families, Notice, Payload, Query, Reply, Select};
+use crate::parts::split;
+use crate::peers::Heard;
+use crate::requests::Target;
+use crate::storage::{Listener, Storing};
+use crate::table::BUCKET_SIZE;
+use crate::value::Value;
+
+/// A request that says too little, or the impossible.
+const MALFORMED: u16 = 203;
+/// A request with a token that the sender was not given.
+pub(super) const UNAUTHORIZED: u16 = 401;
+/// A request about a key of which nothing is stored.
+pub(super) const NOT_FOUND: u16 = 404;
+
+/// Known good nodes from which on a node stores only what it is close to.
+const CROWD: usize = 8;
+/// A node is close to a key if it is closer than this many of those it knows.
+const CLOSE: usize = 14;
+
+/// A refusal: code and text.
+type Refusal = (u16, &'static str);
+
+impl Node {
+    pub(super) fn answer(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        sender: Id,
+        transaction: u32,
+        query: Query,
+    ) {
+        let answered = match query {
+            Query::Ping => {
+                self.reply(from, transaction, Reply::default());
+                Ok(())
+            }
+            Query::Find { target, families } => {
+                let reply = self.contacts_for(now, from, target, families);
+                self.reply(from, transaction, reply);
+                Ok(())
+            }
+            Query::Get { key, select, .. } => self.answer_get(now, from, transaction, key, select),
+            Query::Put { key, values, created, token } => {
+                let created = created.map_or(now, |created| self.virtual_time(created));
+                self.answer_put(now, from, transaction, key, values, created, &token)
+            }
+            Query::Listen { key, token, socket, select, .. } => {
+                let listener = Listener { address: from, select, until: now };
+                self.answer_listen(now, sender, transaction, key, &token, socket, listener)
+            }
+            Query::Update { socket, values, .. } => {
+                self.reply(from, transaction, Reply::default());
+                self.told_of_values(sender, socket, values);
+                Ok(())
+            }
+            Query::Notify { socket, notice, .. } => {
+                self.reply(from, transaction, Reply::default());
+                if let Notice::Expired(values) = notice {
+                    self.told_of_expiry(sender, socket, &values);
+                }
+                Ok(())
+            }
+            Query::Refresh { key, value, token } => {
+                self.answer_refresh(now, from, transaction, key, value, &token)
+            }
+        };
+        if let Err((code, text)) = answered {
+            let payload = Payload::Error(Some(self.id), code, text.to_owned());
+            let datagrams = self.encode(payload, transaction, Vec::new());
+            self.transmit(from, &datagrams);
+        }
+    }
+
+    /// The closest good nodes and a token, as every node asks for them.
+    fn contacts_for(
+        &self,
+        now: SimTime,
+        from: SocketAddr,
+        target: Id,
+        families: Families,
+    ) -> Reply {
+        let is_any = families.v4 || families.v6;
+        let wanted = [
+            if is_any { families.v4 } else { from.is_ipv4() },
+            if is_any { families.v6 } else { from.is_ipv6() },
+        ];
+        let contacts = |family: usize| {
+            let network = self.networks[family].as_ref().filter(|_| wanted[family])?;
+            let closest = network.table.closest(now, target, BUCKET_SIZE, &network.peers);
+            let contact = |id: Id| Some(Contact { id, address: network.peers.get(id)?.address });
+            let contacts: Vec<_> = closest.into_iter().filter_map(contact).collect();
+            (!contacts.is_empty()).then_some(contacts)
+        };
+        Reply {
+            contacts_v4: contacts(V4),
+            contacts_v6: contacts(V6),
+            token: self.tokens.token(from),
+            ..Reply::default()
+        }
+    }
+
+    fn answer_get(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        transaction: u32,
+        key: Id,
+        select: Option<Select>,
+    ) -> Result<(), Refusal> {
+        if key == Id::ZERO {
+            return Err((MALFORMED, "Get_values with no info_hash"));
+        }
+        let mut reply = self.contacts_for(now, from, key, Families::default());
+        let select = select.unwrap_or_default();
+        let stored = self.storage.values(key);
+        reply.rows = select.rows(&stored).filter(|rows| !rows.contents.is_empty());
+        let mut parts = Vec::new();
+        if select.fields.is_empty() {
+            let matching: Vec<_> =
+                stored.into_iter().filter(|value| select.matches(value)).collect();
+            (reply.values, parts) = split(&matching);
+        }
+        reply.seen_as = Some(from.ip());
+        let payload = Payload::Reply(self.id, Box::new(reply));
+        let datagrams = self.encode(payload, transaction, parts);
+        self.transmit(from, &datagrams);
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)] // what a put says
+    fn answer_put(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        transaction: u32,
+        key: Id,
+        values: Vec<Carried>,
+        created: SimTime,
+        token: &[u8],
+    ) -> Result<(), Refusal> {
+        if key == Id::ZERO {
+            return Err((MALFORMED, "Put with no info_hash"));
+        }
+        if !self.tokens.is_valid(from, token) {
+            return Err((UNAUTHORIZED, "Put with wrong token"));
+        }
+        for value in values {
+            let Carried::Whole(value) = value else { continue };
+            if value.id == 0 {
+                return Err((MALFORMED, "Put with invalid id"));
+            }
+            let id = value.id;
+            // What is not stored is answered all the same: nobody is to learn what is.
+            if self.is_close(now, family(from), key)
+                && self.storage.store(now, key, Arc::clone(&value), created, Some(from.ip()))
+                    == Storing::New
+            {
+                self.tell_listeners(now, key, &value);
+            }
+            self.reply(from, transaction, Reply { stored: Some(id), ..Reply::default() });
+        }
+        Ok(())
+    }
+
+    /// Says whether there are so few nodes, or so few closer ones, that the value belongs here too.
+    fn is_close(&self, now: SimTime, family: usize, key: Id) -> bool {
+        let Some(network) = &self.networks[family] else { return false };
+        let good = network.table.nodes(&network.peers).filter(|(_, peer)| peer.is_good(now));
+        if good.take(CROWD).count() < CROWD {
+            return true;
+        }
+        let closest = network.table.closest(now, key, CLOSE, &network.peers);
+        let limit = closest.last().filter(|_| closest.len() == CLOSE);
+        limit.is_none_or(|limit| self.id.distance(key) < limit.distance(key))
+    }
+
+    #[allow(clippy::too_many_arguments)] // what a listen says
+    fn answer_listen(
+        &mut self,
+        now: SimTime,
+        sender: Id,
+        transaction: u32,
+        key: Id,
+        token: &[u8],
+        socket: u32,
+        listener: Listener,
+    ) -> Result<(), Refusal> {
+        let from = listener.address;
+        if key == Id::ZERO {
+            return Err((MALFORMED, "Listen with no info_hash"));
+        }
+        if !self.tokens.is_valid(from, token) {
+            return Err((UNAUTHORIZED, "Listen with wrong token"));
+        }
+        let known = self.storage.listeners(now, key);
+        let is_new = !known.into_iter().any(|(node, number, _)| (node, number) == (sender, socket));
+        let stored = self.storage.values(key);
+        let select = listener.select.clone().unwrap_or_default();
+        self.storage.listen(now, key, sender, socket, listener);
+        if is_new {
+            let matching: Vec<_> =
+                stored.into_iter().filter(|value| select.matches(value)).collect();
+            if !matching.is_empty() {
+                // Before the answer: a listener has to be ready for that.
+                self.update(now, key, sender, from, socket, &matching);
+            }
+        }
+        let reply = Reply { token: self.tokens.token(from), ..Reply::default() };
+        self.reply(from, transaction, reply);
+        Ok(())
+    }
+
+    fn answer_refresh(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        transaction: u32,
+        key: Id,
+        value: u64,
+        token: &[u8],
+    ) -> Result<(), Refusal> {
+        if !self.tokens.is_valid(from, token) {
+            return Err((UNAUTHORIZED, "Put with wrong token"));
+        }
+        if self.storage.refresh(now, key, value).is_none() {
+            return Err((NOT_FOUND, "Access operation for unknown storage"));
+        }
+        self.notify(now, key, &Notice::Refreshed(vec![value]));
+        self.reply(from, transaction, Reply { stored: Some(value), ..Reply::default() });
+        Ok(())
+    }
+
+    /// Tells everybody who listens of a new value, this node's own user included.
+    pub(super) fn tell_listeners(&mut self, now: SimTime, key: Id, value: &Arc<Value>) {
+        let wants = |listener: &Listener| listener.select.as_ref().is_none_or(|s| s.matches(value));
+        let listeners = self.storage.listeners(now, key);
+        let told: Vec<_> = listeners
+            .filter(|(.., listener)| wants(listener))
+            .map(|(node, socket, listener)| (node, socket, listener.address))
+            .collect();
+        for (node, socket, address) in told {
+            self.update(now, key, node, address, socket, &[Arc::clone(value)]);
+        }
+        self.tell_user_of(key, value);
+    }
+
+    fn update(
+        &mut self,
+        now: SimTime,
+        key: Id,
+        node: Id,
+        address: SocketAddr,
+        socket: u32,
+        values: &[Arc<Value>],
+    ) {
+        let (values, parts) = split(values);
+        let token = self.tokens.token(address);
+        let query = Query::Update { key, socket, values, created: None, token };
+        let transaction = self.requests.next_transaction();
+        let datagrams = self.encode(Payload::Query(self.id, query), transaction, parts);
+        self.transmit(address, &datagrams);
+        let target = Target { id: Some(node), address };
+        self.requests.sent(now, transaction, target, Purpose::Update, datagrams);
+    }
+
+    /// Tells everybody who listens what became of values.
+    pub(super) fn notify(&mut self, now: SimTime, key: Id, notice: &Notice) {
+        let listeners = self.storage.listeners(now, key);
+        let told: Vec<_> =
+            listeners.map(|(node, socket, listener)| (node, socket, listener.address)).collect();
+        for (node, socket, address) in told {
+            let token = self.tokens.token(address);
+            let query = Query::Notify { socket, token, notice: notice.clone() };
+            let target = Target { id: Some(node), address };
+            self.request(now, target, Purpose::Update, query);
+        }
+    }
+
+    /// Gives up values that have lived long enough.
+    pub(super) fn expire_values(&mut self, now: SimTime) {
+        for (key, value) in self.storage.handle_timeout(now) {
+            self.notify(now, key, &Notice::Expired(vec![value]));
+        }
+    }
+
+    /// Tells the user of values that a node has sent to a listener here.
+    fn told_of_values(&mut self, sender: Id, socket: u32, values: Vec<Carried>) {
+        let Some((operation, _)) = self.listening_at(sender, socket) else { return };
+        for value in values {
+            if let Carried::Whole(value) = value {
+                self.tell_user(operation, &value);
+            }
+        }
+    }
+
+    fn told_of_expiry(&mut self, sender: Id, socket: u32, values: &[u64]) {
+        let Some((operation, _)) = self.listening_at(sender, socket) else { return };
+        let Some(known) = self.operations.get_mut(&operation) else { return };
+        let gone = values.iter().copied().filter(|value| known.told.remove(value));
+        self.events.extend(gone.map(|value| Event::Gone(operation, value)));
+    }
+
+    /// Takes a node in that was told of on the LAN; it is asked for itself soon.
+    pub fn insert_contact(&mut self, now: SimTime, contact: Contact) {
+        self.hear(now, contact.id, contact.address, Heard::Asked);
+        self.maintenance.hasten(now);
+    }
+}
