@@ -285,7 +285,7 @@ impl Node {
             self.requests.poll_timeout(),
             self.storage.poll_timeout(),
         ];
-        let others = others.into_iter().chain(searches.map(|search| search.poll_timeout()));
+        let others = others.into_iter().chain(searches.map(Search::poll_timeout));
         let next = self.tokens.poll_timeout().min(self.maintenance.poll_timeout());
         others.flatten().fold(next, SimTime::min)
     }

@@ -12,6 +12,8 @@ use crate::message::{Message, Payload, Query};
 use crate::search::OperationId;
 use crate::value::{Body, Data, Value};
 
+mod dialogue;
+
 const DELAY: SimDuration = SimDuration::from_millis(20);
 
 /// Nodes with their addresses, and what is on its way between them.
@@ -78,7 +80,7 @@ impl Swarm {
         self.collect();
         loop {
             let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
-            let timeout = self.nodes.values().map(|node| node.poll_timeout()).min();
+            let timeout = self.nodes.values().map(Node::poll_timeout).min();
             let next = arrival.into_iter().chain(timeout).min().filter(|next| *next <= end);
             let Some(next) = next else { break };
             self.now = next.max(self.now);
