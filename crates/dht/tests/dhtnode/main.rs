@@ -1,0 +1,110 @@
+//! A node of ours beside OpenDHT's own `dhtnode`, over sockets on loopback.
+//!
+//! Needs the program `dhtnode` of Debian's package of that name. Without it the tests say so and
+//! pass; with `NATBED_REQUIRE_PEERS=1` in the environment they fail.
+#![allow(clippy::unwrap_used)] // tests
+
+mod live;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use live::{Dhtnode, Live, dhtnode_is_there};
+use natbed_dht::{Body, Data, Event, Id, Identity, Status, Value};
+
+const KEY: Id = Id::new([0x42; 20]);
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+fn text(id: u64, text: &str) -> Value {
+    let body = Body {
+        data: Bytes::copy_from_slice(text.as_bytes()),
+        user_type: Bytes::from_static(b"text/plain"),
+        ..Body::default()
+    };
+    let data = Data::Open { body, signature: Bytes::new() };
+    Value { id, data, priority: 0, push_type: Bytes::new() }
+}
+
+fn content(value: &Value) -> String {
+    match &value.data {
+        Data::Open { body, .. } => String::from_utf8_lossy(&body.data).into_owned(),
+        Data::Encrypted(_) => panic!("{value:?} is in the open"),
+    }
+}
+
+#[test]
+fn each_side_finds_and_hears_what_the_other_puts() {
+    if !dhtnode_is_there() {
+        return;
+    }
+    let mut theirs = Dhtnode::start(&[]);
+    let mut ours = Live::start(vec![theirs.address()]);
+    ours.until(PATIENCE, |event| *event == Event::Status(Status::Connected));
+
+    let now = ours.now();
+    ours.node.put(now, KEY, text(7, "from ours"), false);
+    ours.run(Duration::from_secs(2));
+    theirs.command(&format!("g {KEY}"));
+    theirs.until(PATIENCE, r#"data(text/plain):"from ours""#);
+
+    let now = ours.now();
+    let listen = ours.node.listen(now, KEY);
+    ours.run(Duration::from_secs(2));
+    theirs.command(&format!("p {KEY} theirs"));
+    let heard = ours.until(PATIENCE, |event| {
+        matches!(event, Event::Value(of, value) if *of == listen && content(value) == "theirs")
+    });
+    assert!(matches!(heard, Event::Value(..)));
+
+    let now = ours.now();
+    let get = ours.node.get(now, KEY);
+    ours.until(PATIENCE, |event| {
+        matches!(event, Event::Value(of, value) if *of == get && content(value) == "theirs")
+    });
+}
+
+#[test]
+fn their_listener_hears_long_values_of_ours_and_takes_our_signatures() {
+    if !dhtnode_is_there() {
+        return;
+    }
+    let mut theirs = Dhtnode::start(&[]);
+    let mut ours = Live::start(vec![theirs.address()]);
+    ours.until(PATIENCE, |event| *event == Event::Status(Status::Connected));
+    theirs.command(&format!("l {KEY}"));
+    ours.run(Duration::from_secs(1));
+    let now = ours.now();
+    let long = "long ".repeat(600);
+    ours.node.put(now, KEY, text(8, &long), false);
+    ours.run(Duration::from_secs(2));
+    theirs.until(PATIENCE, "long long long");
+
+    let alice = Identity::from_pkcs8(include_bytes!("../data/keys/alice.pk8")).unwrap();
+    let body = Body { data: Bytes::from_static(b"by alice"), ..Body::default() };
+    let value = Value { id: 9, data: alice.sign(body, 0, None).unwrap(), ..text(9, "") };
+    let now = ours.now();
+    ours.node.put(now, KEY, value, false);
+    ours.run(Duration::from_secs(2));
+    // It drops what is not signed by its owner before it tells anybody.
+    theirs.until(PATIENCE, "signed (v0) data:627920616c696365");
+}
+
+#[test]
+fn we_take_their_signatures() {
+    if !dhtnode_is_there() {
+        return;
+    }
+    let mut theirs = Dhtnode::start(&["-i"]);
+    let mut ours = Live::start(vec![theirs.address()]);
+    ours.until(PATIENCE, |event| *event == Event::Status(Status::Connected));
+    let now = ours.now();
+    let listen = ours.node.listen(now, KEY);
+    ours.run(Duration::from_secs(2));
+    theirs.command(&format!("s {KEY} signedtext"));
+    let heard = ours.until(PATIENCE, |event| matches!(event, Event::Value(of, _) if *of == listen));
+    let Event::Value(_, value) = heard else { panic!("{heard:?}") };
+    assert_eq!(content(&value), "signedtext");
+    assert!(value.data.verify().is_ok());
+}
