@@ -169,8 +169,18 @@ impl Witness {
 }
 
 impl Observer for Witness {
+    #[inline]
     fn observe(&mut self, hop: &Hop<'_>) {
-        let Step::Delivered(host) = hop.step else { return };
+        if let Step::Delivered(host) = hop.step
+            && !self.sessions.is_empty()
+        {
+            self.delivered(hop, host);
+        }
+    }
+}
+
+impl Witness {
+    fn delivered(&mut self, hop: &Hop<'_>, host: HostId) {
         let (session, is_framed) = match &hop.packet.body {
             Body::Udp(udp) => {
                 let (framing, payload) = unwrap(&udp.payload);

@@ -92,7 +92,13 @@ impl Accounting {
                 direction
             }
         };
-        let flight = Flight { load, direction: direction as u8, is_rest: false, sent: hop.at };
+        let flight = Flight {
+            load,
+            direction: direction as u8,
+            is_rest: false,
+            place: Flight::NOWHERE,
+            sent: hop.at,
+        };
         self.flights.insert(hop.id, flight);
     }
 
@@ -101,7 +107,13 @@ impl Accounting {
         let Some(direction) = watched.place_of(host) else { return };
         let bytes = watched.bytes(hop.packet, Framing::Bare, &[]);
         watched.send(hop.at, direction, &bytes);
-        let flight = Flight { load, direction: direction as u8, is_rest: false, sent: hop.at };
+        let flight = Flight {
+            load,
+            direction: direction as u8,
+            is_rest: false,
+            place: Flight::NOWHERE,
+            sent: hop.at,
+        };
         self.flights.insert(hop.id, flight);
     }
 
@@ -276,36 +288,40 @@ fn is_control(datagram: &[u8], inner: &[u8]) -> bool {
     Message::of(inner).is_some() || Message::of(datagram).is_some()
 }
 
-impl Observer for Accounting {
-    fn observe(&mut self, hop: &Hop<'_>) {
-        if self.loads.is_empty() {
-            return;
-        }
+impl Accounting {
+    fn follow(&mut self, hop: &Hop<'_>) {
         match hop.step {
             Step::Sent => self.sent(hop),
             Step::Entered(pipe) => {
-                if let Some(flight) = self.flights.get(&hop.id) {
+                if let Some(flight) = self.flights.get_mut(&hop.id) {
                     let bytes = hop.packet.wire_len().bytes();
-                    self.ways.enter(flight.load, flight.direction.into(), pipe, bytes);
+                    let direction = usize::from(flight.direction);
+                    flight.place = self.ways.enter(flight.load, direction, pipe, bytes);
                 }
             }
             Step::Left(pipe) => {
                 self.ways.pass(pipe, || hop.packet.wire_len().bytes());
                 if let Some(flight) = self.flights.get(&hop.id) {
-                    self.ways.leave(hop.at, flight.load, pipe);
+                    self.ways.leave(hop.at, flight.place, pipe);
                 }
             }
             Step::Translated(..) => {}
             Step::Made(of) => self.made(hop, of),
-            Step::Joined(_) => {
+            Step::Joined(_) | Step::Taken(_) => {
                 self.flights.remove(&hop.id);
             }
             Step::Dropped(place, reason) => self.lost(hop, (reason, place)),
             Step::Delivered(host) => self.delivered(hop, host),
-            Step::Taken(_) => {
-                self.flights.remove(&hop.id);
-            }
             Step::Refused(host, reason) => self.refused(hop, host, (reason, Place::Host(host))),
+        }
+    }
+}
+
+impl Observer for Accounting {
+    #[inline]
+    fn observe(&mut self, hop: &Hop<'_>) {
+        if !self.loads.is_empty() {
+            self.follow(hop);
         }
     }
 

@@ -80,7 +80,14 @@ struct Flight {
     direction: u8,
     /// A fragment that is not the first: its datagram is counted by that.
     is_rest: bool,
+    /// What its pipe is to [`Ways`].
+    place: u32,
     sent: SimTime,
+}
+
+impl Flight {
+    /// The place of what is in no pipe yet.
+    const NOWHERE: u32 = u32::MAX;
 }
 
 impl Accounting {

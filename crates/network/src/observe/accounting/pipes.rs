@@ -78,10 +78,11 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    fn on_pipe(&mut self, load: u32, pipe: PipeId) -> &mut OnPipe {
+    #[inline]
+    fn place(&mut self, load: u32, pipe: PipeId) -> u32 {
         let Self { places, on_pipes, lines } = self;
         let key = u64::from(load) << 32 | u64::from(pipe.0);
-        let place = *places.get_or_insert_with(key, || {
+        *places.get_or_insert_with(key, || {
             if pipe.index() >= lines.len() {
                 lines.resize(pipe.index() + 1, None);
             }
@@ -96,8 +97,12 @@ impl Ways {
                 out: None,
             });
             (on_pipes.len() - 1) as u32
-        });
-        &mut on_pipes[place as usize]
+        })
+    }
+
+    fn on_pipe(&mut self, load: u32, pipe: PipeId) -> &mut OnPipe {
+        let place = self.place(load, pipe);
+        &mut self.on_pipes[place as usize]
     }
 
     #[cfg(test)]
@@ -105,11 +110,14 @@ impl Ways {
         self.on_pipes.len()
     }
 
+    /// A packet of a load goes into a pipe; returns the place of the two.
     #[inline]
-    pub(super) fn enter(&mut self, load: u32, direction: usize, pipe: PipeId, bytes: u64) {
-        let on_pipe = self.on_pipe(load, pipe);
+    pub(super) fn enter(&mut self, load: u32, direction: usize, pipe: PipeId, bytes: u64) -> u32 {
+        let place = self.place(load, pipe);
+        let on_pipe = &mut self.on_pipes[place as usize];
         on_pipe.packets[direction] += 1;
         on_pipe.bytes[direction] += bytes;
+        place
     }
 
     pub(super) fn wait(&mut self, load: u32, pipe: PipeId, wait: SimDuration) {
@@ -128,12 +136,15 @@ impl Ways {
         }
     }
 
-    /// That packet is one of a load.
+    /// That packet is one of a load, and this the place where it went in.
     #[inline]
-    pub(super) fn leave(&mut self, now: SimTime, load: u32, pipe: PipeId) {
+    pub(super) fn leave(&mut self, now: SimTime, place: u32, pipe: PipeId) {
         let all = self.lines.get(pipe.index()).copied().flatten().unwrap_or(0);
-        let [_, last] = self.on_pipe(load, pipe).out.get_or_insert([(now, all); 2]);
-        *last = (now, all);
+        let on_pipe = self.on_pipes.get_mut(place as usize);
+        if let Some(on_pipe) = on_pipe.filter(|on_pipe| on_pipe.pipe == pipe) {
+            let [_, last] = on_pipe.out.get_or_insert([(now, all); 2]);
+            *last = (now, all);
+        }
     }
 
     /// The pipes of a load, in the order of their numbers.

@@ -169,14 +169,9 @@ impl Ledger {
             self.see_told(from, to, told, address);
         }
     }
-}
 
-impl Observer for Ledger {
-    fn observe(&mut self, hop: &Hop<'_>) {
-        let (Step::Delivered(to), Origin::Host(from)) = (hop.step, hop.origin) else { return };
-        if self.sessions.is_empty() || from == to {
-            return;
-        }
+    /// A packet of one host has reached another one.
+    fn delivered(&mut self, hop: &Hop<'_>, from: HostId, to: HostId) {
         self.see_source(from, to, hop.packet.source);
         match &hop.packet.body {
             Body::Udp(udp) => {
@@ -204,6 +199,18 @@ impl Observer for Ledger {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+impl Observer for Ledger {
+    #[inline]
+    fn observe(&mut self, hop: &Hop<'_>) {
+        if let (Step::Delivered(to), Origin::Host(from)) = (hop.step, hop.origin)
+            && !self.sessions.is_empty()
+            && from != to
+        {
+            self.delivered(hop, from, to);
         }
     }
 
