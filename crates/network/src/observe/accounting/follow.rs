@@ -96,7 +96,7 @@ impl Accounting {
             load,
             direction: direction as u8,
             is_rest: false,
-            place: Flight::NOWHERE,
+            entered: Flight::NOWHERE,
             sent: hop.at,
         };
         self.flights.insert(hop.id, flight);
@@ -111,7 +111,7 @@ impl Accounting {
             load,
             direction: direction as u8,
             is_rest: false,
-            place: Flight::NOWHERE,
+            entered: Flight::NOWHERE,
             sent: hop.at,
         };
         self.flights.insert(hop.id, flight);
@@ -255,9 +255,6 @@ impl Accounting {
     }
 
     fn lost(&mut self, hop: &Hop<'_>, loss: (DropReason, Place)) {
-        if let Some(pipe) = self.lost_in.take() {
-            self.lose_in_pipe(hop, pipe, loss.0);
-        }
         let Some(flight) = self.flights.remove(&hop.id) else {
             self.tcp.forget(hop.id);
             return;
@@ -267,17 +264,6 @@ impl Accounting {
             let direction = &mut load.directions[usize::from(flight.direction)];
             direction.account.in_flight -= 1;
             direction.lose(loss);
-        }
-    }
-
-    /// A packet of whatever traffic is lost in a pipe.
-    fn lose_in_pipe(&mut self, hop: &Hop<'_>, pipe: PipeId, reason: DropReason) {
-        // The line has sent it.
-        if reason == DropReason::LostOnTheWire {
-            self.ways.pass(pipe, || hop.packet.wire_len().bytes());
-        }
-        if let Some(flight) = self.flights.get(&hop.id) {
-            self.ways.lose(flight.load, pipe, reason);
         }
     }
 }
@@ -296,16 +282,10 @@ impl Accounting {
                 if let Some(flight) = self.flights.get_mut(&hop.id) {
                     let bytes = hop.packet.wire_len().bytes();
                     let direction = usize::from(flight.direction);
-                    flight.place = self.ways.enter(flight.load, direction, pipe, bytes);
+                    flight.entered = (hop.at, self.ways.enter(flight.load, direction, pipe, bytes));
                 }
             }
-            Step::Left(pipe) => {
-                self.ways.pass(pipe, || hop.packet.wire_len().bytes());
-                if let Some(flight) = self.flights.get(&hop.id) {
-                    self.ways.leave(hop.at, flight.place, pipe);
-                }
-            }
-            Step::Translated(..) => {}
+            Step::Left(_) | Step::Translated(..) => {}
             Step::Made(of) => self.made(hop, of),
             Step::Joined(_) | Step::Taken(_) => {
                 self.flights.remove(&hop.id);
@@ -326,15 +306,19 @@ impl Observer for Accounting {
     }
 
     #[inline]
-    fn queued(&mut self, pipe: PipeId, id: u64, _: &Packet, wait: SimDuration) {
+    fn queued(&mut self, pipe: PipeId, id: u64, packet: &Packet, wait: SimDuration) {
+        if self.loads.is_empty() {
+            return;
+        }
+        let before = self.ways.take(pipe, || packet.wire_len().bytes());
         if let Some(flight) = self.flights.get(&id) {
-            self.ways.wait(flight.load, pipe, wait);
+            self.ways.wait(flight.entered, pipe, wait, before);
         }
     }
 
-    fn lost_in_pipe(&mut self, pipe: PipeId, _: u64, _: DropReason) {
-        if !self.loads.is_empty() {
-            self.lost_in = Some(pipe);
+    fn lost_in_pipe(&mut self, pipe: PipeId, id: u64, reason: DropReason) {
+        if let Some(flight) = self.flights.get(&id) {
+            self.ways.lose(flight.load, pipe, reason);
         }
     }
 }

@@ -59,8 +59,6 @@ pub struct Accounting {
     ways: Ways,
     relays: Relays,
     control: Control,
-    /// The pipe that the next packet to be dropped is lost in.
-    lost_in: Option<PipeId>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,14 +78,14 @@ struct Flight {
     direction: u8,
     /// A fragment that is not the first: its datagram is counted by that.
     is_rest: bool,
-    /// What its pipe is to [`Ways`].
-    place: u32,
+    /// When it went into the pipe that it is in, and what that is to [`Ways`].
+    entered: (SimTime, u32),
     sent: SimTime,
 }
 
 impl Flight {
     /// The place of what is in no pipe yet.
-    const NOWHERE: u32 = u32::MAX;
+    const NOWHERE: (SimTime, u32) = (SimTime::ZERO, u32::MAX);
 }
 
 impl Accounting {

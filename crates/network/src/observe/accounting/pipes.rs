@@ -15,7 +15,8 @@ use crate::pipe::PipeConfig;
 pub struct PipeAccount {
     /// The pipe.
     pub pipe: PipeId,
-    /// Packets of the load that went into it, by direction of the load; fragments count each.
+    /// Packets of the load that went into it, by direction of the load; fragments count each, and
+    /// so do packets that its queue took but dropped later.
     pub packets: [u64; 2],
     /// Their bytes, from the IP header on.
     pub bytes: [u64; 2],
@@ -23,16 +24,16 @@ pub struct PipeAccount {
     pub dropped: BTreeMap<DropReason, u64>,
     /// How long those that its line took waited for their turn; empty without a rate.
     pub queued: Quantiles,
-    /// The time in which its line was watched: from when the load's first packet had come out of it
-    /// to when its last one had.
+    /// The time in which its line was watched: from when it began with the load's first packet to
+    /// when it began with the last one; zero without a rate.
     pub span: SimDuration,
-    /// Bytes of all traffic that the line sent in that time, the first packet's excepted.
+    /// Bytes of all traffic that the line sent in that time.
     pub line_bytes: u64,
     /// Bytes that the line could have sent in that time ([`PipeConfig::line`]); `None` without a
     /// rate.
     pub capacity: Option<u64>,
     /// How much of it the line sent; `None` without a rate, or if it could not have sent anything,
-    /// as when only one packet came out.
+    /// as when it took only one packet.
     pub utilisation: Option<Ppm>,
     /// How much of the span the line needed for that, at its mean rate in it.
     pub busy: SimDuration,
@@ -63,8 +64,9 @@ struct OnPipe {
     bytes: [u64; 2],
     dropped: BTreeMap<DropReason, u64>,
     waits: Histogram,
-    /// When the first and the last packet came out, and what all traffic had come to by then.
-    out: Option<[(SimTime, u64); 2]>,
+    /// When the line began with the first and the last packet, and what all traffic before them
+    /// had come to.
+    turns: Option<[(SimTime, u64); 2]>,
 }
 
 /// The pipes that loads went through.
@@ -73,7 +75,7 @@ pub(super) struct Ways {
     places: LookupMap<u64, u32>,
     /// By load in the order of first use.
     on_pipes: Vec<OnPipe>,
-    /// By pipe: bytes of all traffic that came out of it; `None` if no load has gone through it.
+    /// By pipe: bytes of all traffic that its line took; `None` if no load has gone through it.
     lines: Vec<Option<u64>>,
 }
 
@@ -94,15 +96,10 @@ impl Ways {
                 bytes: [0; 2],
                 dropped: BTreeMap::new(),
                 waits: Histogram::default(),
-                out: None,
+                turns: None,
             });
             (on_pipes.len() - 1) as u32
         })
-    }
-
-    fn on_pipe(&mut self, load: u32, pipe: PipeId) -> &mut OnPipe {
-        let place = self.place(load, pipe);
-        &mut self.on_pipes[place as usize]
     }
 
     #[cfg(test)]
@@ -120,30 +117,36 @@ impl Ways {
         place
     }
 
-    pub(super) fn wait(&mut self, load: u32, pipe: PipeId, wait: SimDuration) {
-        self.on_pipe(load, pipe).waits.record(wait);
-    }
-
     pub(super) fn lose(&mut self, load: u32, pipe: PipeId, reason: DropReason) {
-        *self.on_pipe(load, pipe).dropped.entry(reason).or_default() += 1;
+        let place = self.place(load, pipe);
+        *self.on_pipes[place as usize].dropped.entry(reason).or_default() += 1;
     }
 
-    /// The line of a pipe has sent a packet of whatever traffic.
+    /// The line of a pipe takes a packet of whatever traffic; returns what all before it have come
+    /// to.
     #[inline]
-    pub(super) fn pass(&mut self, pipe: PipeId, bytes: impl FnOnce() -> u64) {
-        if let Some(Some(line)) = self.lines.get_mut(pipe.index()) {
-            *line += bytes();
-        }
+    pub(super) fn take(&mut self, pipe: PipeId, bytes: impl FnOnce() -> u64) -> u64 {
+        let Some(Some(line)) = self.lines.get_mut(pipe.index()) else { return 0 };
+        let before = *line;
+        *line += bytes();
+        before
     }
 
-    /// That packet is one of a load, and this the place where it went in.
+    /// That packet is one of a load, went into the pipe at a time and at the place given, and waits.
     #[inline]
-    pub(super) fn leave(&mut self, now: SimTime, place: u32, pipe: PipeId) {
-        let all = self.lines.get(pipe.index()).copied().flatten().unwrap_or(0);
+    pub(super) fn wait(
+        &mut self,
+        (at, place): (SimTime, u32),
+        pipe: PipeId,
+        wait: SimDuration,
+        before: u64,
+    ) {
         let on_pipe = self.on_pipes.get_mut(place as usize);
         if let Some(on_pipe) = on_pipe.filter(|on_pipe| on_pipe.pipe == pipe) {
-            let [_, last] = on_pipe.out.get_or_insert([(now, all); 2]);
-            *last = (now, all);
+            on_pipe.waits.record(wait);
+            let turn = (at + wait, before);
+            let [_, last] = on_pipe.turns.get_or_insert([turn; 2]);
+            *last = turn;
         }
     }
 
@@ -163,11 +166,9 @@ impl Ways {
 
 impl OnPipe {
     fn account(&self, config: &PipeConfig) -> PipeAccount {
-        let [(first, before), (last, all)] = self.out.unwrap_or_default();
-        // What comes out has left the line one delay ago.
-        let on_line = |out: SimTime| SimTime::ZERO + out.since_start().saturating_sub(config.delay);
+        let [(first, before), (last, all)] = self.turns.unwrap_or_default();
         let (span, line_bytes) = (last.saturating_since(first), all - before);
-        let capacity = capacity(&config.line, on_line(first), on_line(last));
+        let capacity = capacity(&config.line, first, last);
         let capacity = capacity.map(|all| u64::try_from(all / BYTE).unwrap_or(u64::MAX));
         let utilisation =
             capacity.filter(|all| *all > 0).map(|all| Ppm::ratio(line_bytes.min(all), all));
