@@ -1,8 +1,13 @@
 //! Pipes on the way of a load: what each carried, and which one was full.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use natbed_network::observe::Accounting;
-use natbed_network::observe::accounting::{LoadWatch, PipeAccount};
-use natbed_network::{Attachment, GatewayConfig, HostId, LinkConfig, PipeConfig, PipeId};
+use natbed_network::observe::accounting::{LoadWatch, PipeAccount, Quantiles};
+use natbed_network::{
+    Attachment, Codel, GatewayConfig, HostId, LinkConfig, Loss, PipeConfig, PipeId, Place, Queue,
+};
 use natbed_packet::{DropReason, Packet};
 use natbed_units::{Ppm, SimDuration};
 
@@ -28,11 +33,15 @@ fn downlink() -> PipeConfig {
 }
 
 fn scene() -> Scene {
+    scene_with(uplink())
+}
+
+fn scene_with(up: PipeConfig) -> Scene {
     let mut world = World::observed(Accounting::default());
     world.internet(ms(0));
     let lan = world.lan("home", "192.168.1.0/24");
     let config = gateway("home", lan, "192.168.1.1", Attachment::Internet, HOME);
-    let link = LinkConfig { up: uplink(), down: PipeConfig::IDEAL };
+    let link = LinkConfig { up, down: PipeConfig::IDEAL };
     let home = world.add_gateway(GatewayConfig { uplink: link, ..config });
     let alice = host("alice", Attachment::Lan(lan), ALICE);
     let alice = world.add_host(linked(alice, delays(ms(1), ms(1))));
@@ -57,12 +66,8 @@ impl Scene {
     }
 
     fn pipes(&self) -> Vec<PipeAccount> {
-        let config = |pipe| match pipe {
-            pipe if pipe == self.uplink => uplink(),
-            pipe if pipe == self.bobs => downlink(),
-            _ => PipeConfig::with_delay(ms(1)),
-        };
-        self.world.network.observer().1.pipes(CALL, config)
+        let network = &self.world.network;
+        network.observer().1.pipes(CALL, |pipe| network.pipe_config(pipe))
     }
 
     fn pipe(&self, pipe: PipeId) -> PipeAccount {
@@ -143,6 +148,105 @@ fn without_a_rate_there_is_no_bottleneck() {
     assert_eq!(pipes.len(), 4);
     assert_eq!(PipeAccount::bottleneck(&pipes), None);
     assert_eq!(PipeAccount::bottleneck(&[]), None);
+}
+
+#[test]
+fn packets_wait_for_those_before_them() {
+    let mut scene = scene();
+    scene.call(4, ms(0), 1_000);
+    scene.world.settle();
+    let up = scene.pipe(scene.uplink);
+    // 0, 1, 2 and 3 ms.
+    let micros = SimDuration::from_micros;
+    assert_eq!((up.queued.count, up.queued.mean, up.queued.max), (4, micros(1_500), ms(3)));
+    assert!(up.queued.p50 >= ms(1) && up.queued.p50 < micros(1_008), "{:?}", up.queued);
+    assert_eq!((up.span, up.line_bytes, up.utilisation), (ms(3), 3_000, Some(Ppm::ONE)));
+    let free = scene.world.network.host_links(scene.alice).next().unwrap().up();
+    assert_eq!(scene.pipe(free).queued.count, 0, "it has no line");
+}
+
+#[test]
+fn what_waited_longer_is_the_bottleneck_among_equals() {
+    let account = |pipe: PipeId, p95| PipeAccount {
+        queued: Quantiles { p95, ..Quantiles::default() },
+        utilisation: Some(Ppm::ONE),
+        ..scene_account(pipe)
+    };
+    let scene = scene();
+    let (a, b) = (scene.uplink, scene.bobs);
+    assert!(a < b);
+    let pick = |pipes: &[PipeAccount]| PipeAccount::bottleneck(pipes).unwrap().pipe;
+    assert_eq!(pick(&[account(a, ms(1)), account(b, ms(2))]), b);
+    assert_eq!(pick(&[account(a, ms(2)), account(b, ms(1))]), a);
+    assert_eq!(pick(&[account(a, ms(1)), account(b, ms(1))]), a);
+    assert_eq!(pick(&[account(b, ms(1)), account(a, ms(1))]), a);
+}
+
+fn scene_account(pipe: PipeId) -> PipeAccount {
+    PipeAccount {
+        pipe,
+        packets: [0; 2],
+        bytes: [0; 2],
+        dropped: BTreeMap::new(),
+        queued: Quantiles::default(),
+        span: ms(0),
+        line_bytes: 0,
+        capacity: None,
+        utilisation: None,
+        busy: ms(0),
+    }
+}
+
+#[test]
+fn what_the_wire_loses_has_used_the_line() {
+    let lossy = PipeConfig { loss: Loss::List(Arc::new([2, 3])), ..uplink() };
+    let mut scene = scene_with(lossy);
+    scene.call(4, ms(1), 1_000);
+    scene.world.settle();
+    let up = scene.pipe(scene.uplink);
+    assert_eq!((up.packets[0], up.utilisation), (4, Some(Ppm::ONE)));
+    assert_eq!(up.dropped, [(DropReason::LostOnTheWire, 2)].into());
+    assert_eq!(scene.pipe(scene.bobs).packets[0], 2);
+    let [there, _] = scene.world.network.observer().1.account(CALL).unwrap().directions;
+    assert_eq!((there.lost(), there.delivered.datagrams), (2, 2));
+}
+
+#[test]
+fn a_managed_queue_drops_what_it_took() {
+    let codel = Codel { target: ms(2), interval: ms(20), ..Codel::DEFAULT };
+    let mut scene = scene_with(PipeConfig { queue: Queue::Codel(codel), ..uplink() });
+    scene.call(400, SimDuration::from_micros(500), 1_000);
+    scene.world.settle();
+    let up = scene.pipe(scene.uplink);
+    let dropped = up.dropped[&DropReason::QueueManaged];
+    assert_eq!((up.packets[0], up.queued.count), (400, 400 - dropped));
+    assert_eq!((up.dropped.len(), up.utilisation), (1, Some(Ppm::ONE)));
+    let [there, _] = scene.world.network.observer().1.account(CALL).unwrap().directions;
+    assert_eq!((there.lost(), there.delivered.datagrams), (dropped, 400 - dropped));
+    assert!(dropped > 10);
+}
+
+#[test]
+fn copies_of_the_wire_were_made_and_come_out() {
+    let mut scene = scene_with(PipeConfig { duplicate: Ppm::ONE, ..uplink() });
+    scene.call(3, ms(2), 1_000);
+    scene.world.settle();
+    let [there, _] = scene.world.network.observer().1.account(CALL).unwrap().directions;
+    assert_eq!((there.sent.datagrams, there.made), (3, 3));
+    assert_eq!((there.delivered.datagrams, there.in_flight, there.lost()), (6, 0, 0));
+    assert_eq!((scene.pipe(scene.uplink).packets[0], scene.pipe(scene.bobs).packets[0]), (3, 6));
+}
+
+#[test]
+fn what_arrives_with_wrong_bits_is_lost_at_the_host() {
+    let mut scene = scene_with(PipeConfig { corrupt: Ppm::ONE, ..uplink() });
+    scene.call(3, ms(2), 1_000);
+    scene.world.settle();
+    let account = scene.world.network.observer().1.account(CALL).unwrap();
+    let [there, _] = account.directions;
+    let bob = Place::Host(account.peers[1]);
+    assert_eq!(there.lost, [((DropReason::ChecksumFailed, bob), 3)].into());
+    assert_eq!(there.delivered.datagrams, 0);
 }
 
 #[test]

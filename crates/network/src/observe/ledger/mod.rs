@@ -38,7 +38,8 @@ use crate::observer::{Hop, Observer, Origin, Roaming, Step};
 ///   peer's that is told of.
 /// - by being told outside of the network: see [`Ledger::tell`].
 ///
-/// Packets between a peer and a server count for all sessions of that peer which name the server.
+/// Packets between a peer and a server count for all sessions of that peer which name the server,
+/// and what a server tells a peer of an address for all sessions of it whose other peer has that.
 /// Memory is bounded: at most [`SEEN_MAX`] addresses of each peer for each node of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
