@@ -5,8 +5,8 @@ mod lab;
 
 use lab::{Lab, SEED, at, ms};
 use natbed_load::{CallConfig, CallReport, Direction, LoadConfig, MediaPreset, SideReport};
-use natbed_network::PipeConfig;
-use natbed_units::{ByteCount, Rate, SimDuration};
+use natbed_network::{Distribution, Jitter, PipeConfig};
+use natbed_units::{ByteCount, Ppm, Rate, SimDuration};
 
 const MINUTE: SimDuration = SimDuration::from_secs(60);
 
@@ -77,4 +77,27 @@ fn a_full_queue_shows_in_delay_and_loss() {
     let most = ms(20) + rate.serialization_time(ByteCount::new(1_228)) * 27;
     assert!(receiver.delay_max.unwrap() <= most, "{:?}", receiver.delay_max);
     assert!(receiver.delay_p50.unwrap() > ms(20 + 100));
+}
+
+#[test]
+fn jitter_of_the_path_is_seen_and_the_same_every_time() {
+    let outcome = || {
+        let mut pipe = PipeConfig::with_delay(ms(20));
+        pipe.jitter = Some(Jitter {
+            spread: ms(5),
+            distribution: Distribution::Normal,
+            correlation: Ppm::ZERO,
+            reorder: true,
+        });
+        let mut lab = Lab::new(pipe);
+        let config = CallConfig::of(MediaPreset::VIDEO_720P, MINUTE);
+        (run(&mut lab, config), lab.trace_hash())
+    };
+    let (reports, hash) = outcome();
+    for report in &reports {
+        assert_eq!(report.received, report.sent, "nothing is lost");
+        assert!(report.reordered > 0 && report.jitter.unwrap() > SimDuration::ZERO);
+        assert!(report.jitter_max >= report.jitter);
+    }
+    assert_eq!(outcome(), (reports, hash));
 }

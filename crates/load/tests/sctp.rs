@@ -7,9 +7,9 @@ use lab::{Lab, SEED, at, ms};
 use natbed_load::{
     Amount, Direction, LoadConfig, SctpConfig, SideReport, TransferConfig, TransferReport,
 };
-use natbed_network::PipeConfig;
+use natbed_network::{Loss, PipeConfig};
 use natbed_runtime::run_on_fresh_thread;
-use natbed_units::{ByteCount, Rate, SimDuration, SimTime};
+use natbed_units::{ByteCount, Ppm, Rate, SimDuration, SimTime};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -83,6 +83,28 @@ fn what_a_queue_loses_is_sent_again() {
     assert!(receiver.completed.is_some() && sender.failure.is_none());
     let share = goodput(&receiver) / capacity(20);
     assert!(share > 0.4, "{share}");
+}
+
+#[test]
+fn what_is_lost_on_the_way_is_sent_again() {
+    // Three packets with data, and as many with acknowledgments, which are not missed.
+    let mut pipe = PipeConfig::with_delay(ms(10));
+    pipe.loss = Loss::List([200, 400, 600].into());
+    let forward = config(Direction::Forward, bytes(MEGABYTE));
+    let [sender, receiver] = run(&mut Lab::new(pipe), forward);
+    assert_eq!(receiver.received_bytes, MEGABYTE);
+    assert_eq!((sender.datagrams_retransmitted, sender.retransmitted_bytes), (3, 3 * 1_112));
+
+    let mut pipe = PipeConfig::with_delay(ms(10));
+    pipe.loss = Loss::Independent(Ppm::new(100_000).unwrap());
+    let both = config(Direction::Both, bytes(MEGABYTE));
+    let config = SctpConfig { streams: 4, ordered: false, ..both };
+    for report in run(&mut Lab::new(pipe), config) {
+        assert_eq!((report.received_bytes, &report.failure), (MEGABYTE, &None));
+        assert!(report.completed.is_some());
+        // One of ten of the 900 packets with data, give or take three standard deviations.
+        assert!(report.datagrams_retransmitted > 90 - 27, "{report:?}");
+    }
 }
 
 #[test]

@@ -60,16 +60,17 @@ pub async fn run_bare_session(
         let over_udp = run_datagrams(handle, config, &hosts, load, &peers);
         tokio::join!(over_udp, tcp::run(handle, config, &hosts, load.tcp()));
     };
-    tokio::select! { biased;
-        () = carried_out => {}
-        () = deadline => {}
-    }
+    let is_cut_off = tokio::select! { biased;
+        () = carried_out => false,
+        () = deadline => true,
+    };
     let mut peers = peers.into_inner().unwrap_or_else(PoisonError::into_inner);
     note_tcp(&mut peers, load);
     SessionReport {
         started,
         peers,
         load_sent: natbed_peer::SessionLoad::last_sent(load),
+        is_cut_off,
         ..SessionReport::default()
     }
 }
