@@ -10,13 +10,14 @@
 //! - [`Value`]: what is stored under a key: plain, signed or encrypted
 //! - [`split`] and [`Assembler`]: values too long for one datagram
 //! - [`Identity`]: who signs values, and whom they are encrypted for
-//! - [`Announcement`]: how nodes on one LAN find each other by multicast
+//! - [`LanDiscovery`] and [`Announcement`]: how nodes on one LAN find each other by multicast
 #![forbid(unsafe_code)]
 
 mod announcement;
 mod codec;
 mod id;
 mod identity;
+mod lan;
 mod limits;
 mod message;
 mod node;
@@ -34,6 +35,7 @@ pub use announcement::Announcement;
 pub use codec::{DATAGRAM_MAX, DecodeError};
 pub use id::{Id, ParseIdError};
 pub use identity::{Identity, IdentityError, PublicIdentity};
+pub use lan::{LanConfig, LanDiscovery};
 pub use message::{
     Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
     Select,

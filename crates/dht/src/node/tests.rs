@@ -13,6 +13,7 @@ use crate::search::OperationId;
 use crate::value::{Body, Data, Value};
 
 mod dialogue;
+mod hostile;
 
 const DELAY: SimDuration = SimDuration::from_millis(20);
 
