@@ -5,7 +5,7 @@ use natbed_network::observe::ledger::{LedgerNode, LedgerRow};
 use natbed_network::observe::{PayloadTag, RouteChange, Sighting};
 use natbed_network::{HostId, Network};
 use natbed_peer::SessionReport;
-use natbed_scenario::{Load, NamedLoad, Scenario, Session};
+use natbed_scenario::{Load, NamedLoad, Reach, Scenario, Session};
 use natbed_units::SimDuration;
 
 use super::candidates::addresses;
@@ -81,12 +81,24 @@ fn watch_load(
     let is_stamped = !matches!(load.load, Load::Echo { .. });
     let watch = LoadWatch { is_stamped, interval };
     if let (Load::Tcp(_), Some(reach)) = (&load.load, &session.reach) {
-        observers.witness.watch_tcp(tag, peers, reach.port);
-        observers.ledger.watch_tcp(tag, peers, reach.port);
-        observers.accounting.watch_tcp(tag, peers, reach.port, watch);
+        for port in tcp_ports(session, reach, tag) {
+            observers.witness.watch_tcp(tag, peers, port);
+            observers.ledger.watch_tcp(tag, peers, port);
+            observers.accounting.watch_tcp(tag, peers, port, watch);
+        }
     } else if is_accounted {
         observers.accounting.watch(tag, peers, watch);
     }
+}
+
+/// The port at which the second host listens for a TCP load, and the one at which it is reached if
+/// that is another: each TCP load of a session has ports one higher than the one before it.
+fn tcp_ports(session: &Session, reach: &Reach, tag: PayloadTag) -> impl Iterator<Item = u16> {
+    let before = session.loads.iter().take(tag.load().into());
+    let offset = before.filter(|load| matches!(load.load, Load::Tcp(_))).count();
+    let ports = [Some(reach.port), Some(reach.to.port()).filter(|to| *to != reach.port)];
+    let nth = move |port: u16| port.checked_add(u16::try_from(offset).ok()?);
+    ports.into_iter().flatten().filter_map(nth)
 }
 
 /// The time between two samples that a load asks for.

@@ -143,8 +143,9 @@ impl Witness {
     /// which listens at `port`.
     ///
     /// Segments carry no tag: those with payload count as datagrams of the session, over the LAN or
-    /// direct. The port is that which the segments of one side arrive with and those of the other
-    /// come from. Sessions between the same two hosts need ports of their own.
+    /// direct. Call it again for the port at which a NAT before the listener forwards to it, which
+    /// is where its segments seem to come from. Sessions between the same two hosts need ports of
+    /// their own.
     pub fn watch_tcp(&mut self, tag: PayloadTag, peers: [HostId; 2], port: u16) {
         if !self.sessions.contains_key(&tag.session_key()) {
             self.watch(tag, peers);

@@ -1,13 +1,14 @@
 //! Accounts of loads over TCP, which are known by hosts and port.
 
+use natbed_nat::NatConfig;
 use natbed_network::HostId;
-use natbed_network::observe::Accounting;
 use natbed_network::observe::accounting::{LoadWatch, WireBytes};
-use natbed_packet::{DropReason, Packet, TcpFlags};
+use natbed_network::observe::{Accounting, Ledger, Witness};
+use natbed_packet::{DropReason, Packet, Protocol, TcpFlags};
 
 use crate::accounting::NOTHING;
 use crate::call::{BOB, CALL, Call, RELAY, segment};
-use crate::world::ms;
+use crate::world::{keeps_ports, ms};
 
 fn tcp_call() -> Call<Accounting> {
     let mut call = Call::new(Accounting::default());
@@ -91,6 +92,47 @@ fn one_client_may_have_many_servers_at_one_port() {
             (1, true)
         );
     }
+}
+
+#[test]
+fn a_listener_that_is_reached_at_another_port() {
+    let forward = natbed_nat::Forward {
+        protocol: Protocol::Tcp,
+        external_port: 8080,
+        internal: "192.168.1.2:80".parse().unwrap(),
+    };
+    let nat = NatConfig { forwards: vec![forward], ..keeps_ports() };
+    let observers = (Accounting::default(), Ledger::default(), Witness::default());
+    let mut call = Call::behind(nat, observers);
+    let peers = [call.bob, call.alice];
+    let (accounting, ledger, witness) = call.observer();
+    ledger.watch(CALL, peers, &[]);
+    for port in [80, 8080] {
+        accounting.watch_tcp(CALL, peers, port, LoadWatch::default());
+        ledger.watch_tcp(CALL, peers, port);
+        witness.watch_tcp(CALL, peers, port);
+    }
+    let [bob, alice] = peers;
+    let [to, from] = ["198.51.100.1:8080", "203.0.113.2:5000"];
+    for (host, packet) in [
+        (bob, segment(from, to, TcpFlags::SYN, 0, 0)),
+        (bob, segment(from, to, TcpFlags::ACK, 0, 100)),
+        (alice, segment("192.168.1.2:80", from, TcpFlags::ACK, 0, 300)),
+    ] {
+        call.world.send(host, packet);
+        assert_eq!(call.world.settle().len(), 1);
+    }
+    let (accounting, ledger, witness) = call.observer();
+    let [there, back] = accounting.account(CALL).unwrap().directions;
+    assert_eq!((there.delivered.datagrams, there.delivered.transport), (2, 100));
+    assert_eq!((back.sent.transport, back.delivered.transport, back.in_flight), (300, 300, 0));
+    assert_eq!(witness.sighting(CALL).unwrap().direct, 2);
+    let rows = ledger.rows(CALL);
+    assert_eq!(
+        rows.iter().map(|row| row.payload_bytes).collect::<Vec<_>>(),
+        [100, 300],
+        "Alice, then Bob"
+    );
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! forms it has on the wire.
 
 use bytes::Bytes;
+use natbed_nat::NatConfig;
 use natbed_network::observe::PayloadTag;
-use natbed_network::{Attachment, HostId, Observer, RouterId};
+use natbed_network::{Attachment, GatewayConfig, HostId, Observer, RouterId};
 use natbed_packet::{Body, Endpoint, Packet, Tcp, TcpFlags};
 use natbed_units::SimTime;
 
-use crate::world::{World, delays, ep, gateway, host, ip, linked, ms};
+use crate::world::{World, delays, ep, gateway, host, ip, keeps_ports, linked, ms};
 
 pub(crate) const CALL: PayloadTag = PayloadTag::new(7);
 
@@ -29,11 +30,16 @@ pub(crate) struct Call<O> {
 
 impl<O: Observer> Call<O> {
     pub(crate) fn new(observer: O) -> Self {
+        Self::behind(keeps_ports(), observer)
+    }
+
+    /// With another NAT before Alice.
+    pub(crate) fn behind(nat: NatConfig, observer: O) -> Self {
         let mut world = World::observed(observer);
         world.internet(ms(0));
         let lan = world.lan("home", "192.168.1.0/24");
         let home = gateway("home", lan, "192.168.1.1", Attachment::Internet, HOME);
-        let home = world.add_gateway(home);
+        let home = world.add_gateway(GatewayConfig { translator: Some(nat.into()), ..home });
         let alice = host("alice", Attachment::Lan(lan), ALICE);
         let alice = world.add_host(linked(alice, delays(ms(3), ms(3))));
         let bob = host("bob", Attachment::Internet, BOB);

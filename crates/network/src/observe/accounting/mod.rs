@@ -68,6 +68,7 @@ struct Load {
     /// Bytes in front of the transport's own.
     shim: u64,
     is_stamped: bool,
+    is_tcp: bool,
     directions: [Direction; 2],
 }
 
@@ -100,14 +101,22 @@ impl Accounting {
 
     /// Watches the TCP segments between two hosts, one of which listens at a port; without tag.
     ///
-    /// The tag only names the load. The port is that which segments arrive with at the listener and
-    /// which the other side sends to: a NAT between them may not give it another one. Loads between
-    /// the same two hosts need ports of their own. A host may listen at one port for many loads,
-    /// and send to the same port of many hosts; the segments of a connection are then counted from
-    /// the first that arrives.
+    /// The tag only names the load. Call it again, with the same hosts, for another port: that at
+    /// which a NAT before the listener forwards to it. Loads between the same two hosts need ports
+    /// of their own. A host may listen at one port for many loads, and send to the same port of many
+    /// hosts; the segments of a connection are then counted from the first that arrives.
     pub fn watch_tcp(&mut self, tag: PayloadTag, peers: [HostId; 2], port: u16, watch: LoadWatch) {
-        let load = self.add(tag, peers, 0, LoadWatch { is_stamped: false, ..watch });
-        self.by_tag.insert(tag.key(), load);
+        let known = self.by_tag.get(&tag.key()).copied();
+        let is_known = |load: &u32| {
+            let load = &self.loads[*load as usize];
+            load.is_tcp && load.peers == peers
+        };
+        let load = known.filter(is_known).unwrap_or_else(|| {
+            let load = self.add(tag, peers, 0, LoadWatch { is_stamped: false, ..watch });
+            self.loads[load as usize].is_tcp = true;
+            self.by_tag.insert(tag.key(), load);
+            load
+        });
         self.tcp.watch(peers, port, load);
     }
 
@@ -115,7 +124,7 @@ impl Accounting {
         let interval = watch.interval.unwrap_or_default();
         let directions = [Direction::new(interval), Direction::new(interval)];
         let is_stamped = watch.is_stamped;
-        self.loads.push(Load { tag, peers, shim, is_stamped, directions });
+        self.loads.push(Load { tag, peers, shim, is_stamped, is_tcp: false, directions });
         for peer in peers {
             if peer.index() >= self.peers.len() {
                 self.peers.resize(peer.index() + 1, false);

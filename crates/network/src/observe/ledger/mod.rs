@@ -104,7 +104,7 @@ impl Ledger {
         }
     }
 
-    /// Returns what each node of a session knows: the peers, then the hosts in order, then the
+    /// Returns what each node of a session knows: the peers, then other hosts, both by number, then the
     /// rendezvous; empty if it is not watched.
     #[must_use]
     pub fn rows(&self, tag: PayloadTag) -> Vec<LedgerRow> {
