@@ -104,8 +104,8 @@ impl Ledger {
         }
     }
 
-    /// Returns what each node of a session knows: the peers, then other hosts, both by number, then the
-    /// rendezvous; empty if it is not watched.
+    /// Returns what each node of a session knows: the peers, then other hosts, both by number, then
+    /// the rendezvous; empty if it is not watched.
     #[must_use]
     pub fn rows(&self, tag: PayloadTag) -> Vec<LedgerRow> {
         let session = self.by_key.get(&tag.session_key());
