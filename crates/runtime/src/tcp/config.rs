@@ -14,9 +14,10 @@ use crate::sockets::errno;
 /// One flow fills a link if [`send_buffer`](Self::send_buffer) and
 /// [`receive_buffer`](Self::receive_buffer) are at least the link's rate times the round trip
 /// (the bandwidth-delay product). Together they should not be more than that plus the bottleneck's
-/// queue: unlike an operating system's TCP, this one recovers one lost segment in a round trip and
-/// has no selective retransmission, so that a queue that overflows costs it more than it costs
-/// Linux (see the [module](crate::TcpStream)).
+/// queue: unlike an operating system's TCP, this one makes good one lost segment of a flight in a
+/// round trip, and several only with a retransmission timeout of at least a second (see
+/// [`TcpStream`](crate::TcpStream)). So a queue that overflows costs it a second each time where it
+/// costs Linux next to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpConfig {
     /// How the sender finds out how much the path takes.
