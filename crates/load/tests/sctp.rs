@@ -227,6 +227,21 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
+fn on_any_thread_times_are_the_same() {
+    let outcome = || {
+        let mut lab = Lab::new(link(20, ms(20), 60_000));
+        let both = config(Direction::Both, bytes(MEGABYTE));
+        run(&mut lab, both)
+    };
+    assert_eq!(outcome(), outcome());
+    // The first timer counts from the implementation's own clock.
+    let mut lab = Lab::ideal(ms(20));
+    lab.cut(at(0), at(2_990));
+    let [first, _] = run(&mut lab, config(Direction::Forward, bytes(1)));
+    assert_eq!(first.connected, Some(at(3_000 + 80)), "INIT again after 1 s and 2 s more");
+}
+
+#[test]
 fn nonsense_does_no_harm() {
     let mut rng = SEED.rng("nonsense");
     let sctp = LoadConfig::Sctp(config(Direction::Both, bytes(1_000)));

@@ -155,7 +155,9 @@ impl Sctp {
 
     fn note_end(&mut self) {
         let Some(association) = &self.association else { return };
-        let has_sent = !self.sends() || self.has_ended && association.chunks.is_all_acknowledged();
+        let chunks = &association.chunks;
+        let has_sent = !self.sends()
+            || self.has_ended && chunks.bytes == self.handed && chunks.is_all_acknowledged();
         let has_received = !self.receives() || self.report.completed.is_some();
         self.is_done |= self.report.connected.is_some() && has_sent && has_received;
     }
