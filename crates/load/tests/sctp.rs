@@ -7,9 +7,9 @@ use lab::{Lab, SEED, at, ms};
 use natbed_load::{
     Amount, Direction, LoadConfig, SctpConfig, SideReport, TransferConfig, TransferReport,
 };
-use natbed_network::{Loss, PipeConfig};
+use natbed_network::{Distribution, Jitter, Loss, PipeConfig};
 use natbed_runtime::run_on_fresh_thread;
-use natbed_units::{ByteCount, Ppm, Rate, SimDuration, SimTime};
+use natbed_units::{ByteCount, Ppm, Rate, Seed, SimDuration, SimTime};
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -104,6 +104,28 @@ fn what_is_lost_on_the_way_is_sent_again() {
         assert!(report.completed.is_some());
         // One of ten of the 900 packets with data, give or take three standard deviations.
         assert!(report.datagrams_retransmitted > 90 - 27, "{report:?}");
+    }
+}
+
+#[test]
+fn a_path_that_does_everything_wrong_is_survived() {
+    for seed in 0..20 {
+        let mut pipe = PipeConfig::with_delay(ms(20));
+        pipe.loss = Loss::Independent(Ppm::new(20_000).unwrap());
+        pipe.duplicate = Ppm::new(50_000).unwrap();
+        pipe.corrupt = Ppm::new(10_000).unwrap();
+        pipe.jitter = Some(Jitter {
+            spread: ms(5),
+            distribution: Distribution::Normal,
+            correlation: Ppm::ZERO,
+            reorder: true,
+        });
+        let both = config(Direction::Both, bytes(200_000));
+        let config = SctpConfig { streams: 4, ordered: seed % 2 == 0, ..both };
+        let mut lab = Lab::seeded(pipe, Seed::new(seed));
+        for report in run(&mut lab, config) {
+            assert_eq!((report.received_bytes, &report.failure), (200_000, &None), "seed {seed}");
+        }
     }
 }
 

@@ -74,8 +74,13 @@ impl Lab {
 
     /// A path with such a link at the first host; that of the second takes no time.
     pub(crate) fn new(pipe: PipeConfig) -> Self {
+        Self::seeded(pipe, SEED)
+    }
+
+    /// As [`Lab::new`], with other draws.
+    pub(crate) fn seeded(pipe: PipeConfig, seed: Seed) -> Self {
         let observed = Observed::default();
-        let mut network = Network::new(SEED, NetworkLimits::default(), observed);
+        let mut network = Network::new(seed, NetworkLimits::default(), observed);
         network.set_internet(InternetConfig { delay: SimDuration::ZERO });
         let pipes = [(A, pipe), (B, PipeConfig::default())];
         let hosts = pipes.map(|(address, pipe)| {
