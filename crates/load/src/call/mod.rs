@@ -88,7 +88,7 @@ impl CallConfig {
 
 /// What one side of a call sent, and what arrived there.
 ///
-/// It takes some hundred kilobytes at most, however long the call is.
+/// Without the series it takes less than a hundred kilobytes, however long the call is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallReport {
     /// When this side began.
