@@ -149,11 +149,11 @@ impl Association {
         if self.outgoing.is_empty() {
             let instant = self.clock.instant(now);
             let (_, association) = self.association.as_mut()?;
-            while let Some(transmit) = association.poll_transmit(instant) {
-                if let Payload::RawEncode(packets) = transmit.payload {
-                    packets.iter().for_each(|packet| self.chunks.sent(now, packet));
-                    self.outgoing.extend(packets);
-                }
+            // It has all that may be sent by now, and goes through all that is on its way for it.
+            let transmit = association.poll_transmit(instant);
+            if let Some(Payload::RawEncode(packets)) = transmit.map(|transmit| transmit.payload) {
+                packets.iter().for_each(|packet| self.chunks.sent(now, packet));
+                self.outgoing.extend(packets);
             }
         }
         self.outgoing.pop_front()
