@@ -12,7 +12,7 @@ use crate::id::HostId;
 pub struct RelayBill {
     /// The relay.
     pub host: HostId,
-    /// What reached it.
+    /// What reached it, whether or not it had a taker for it.
     pub received: Carried,
     /// What it sent; through two relays both send it.
     pub sent: Carried,

@@ -59,7 +59,8 @@ pub struct LedgerRow {
     pub saw: [(HostId, Vec<Seen>); 2],
     /// Whether there were more than [`SEEN_MAX`] addresses of a peer.
     pub is_cut: bool,
-    /// Payload datagrams (for TCP: segments with payload) that were delivered to the node.
+    /// Payload datagrams (for TCP: segments with payload) that were delivered to the node, whether or
+    /// not it had a taker for them.
     pub payload_datagrams: u64,
     /// Their bytes: the payload tag, the time of sending and the transport's bytes; without headers
     /// and TURN frames.
