@@ -13,7 +13,7 @@ use super::topology::{PAYLOAD_BYTES, Pair, many_hosts, public_address, two_nats}
 /// Datagrams on their way at once.
 const IN_FLIGHT: u64 = 100;
 
-fn unlimited() -> Limits {
+pub(super) fn unlimited() -> Limits {
     Limits { horizon: Limits::HORIZON_MAX, events: u64::MAX, ..Limits::default() }
 }
 

@@ -8,6 +8,7 @@ mod network;
 mod relay;
 mod session;
 mod topology;
+mod transport;
 
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub enum Unit {
     Nanoseconds,
     /// Milliseconds of CPU time: less is better.
     Milliseconds,
+    /// Seconds of CPU time for 10^9 bytes of the application: less is better.
+    SecondsPerGigabyte,
     /// Bytes of memory: less is better.
     Bytes,
     /// How many times as fast as real time: more is better.
@@ -83,6 +86,8 @@ struct Benchmark {
 
 /// Datagrams of the benchmarks without agents.
 const DATAGRAMS: u64 = 400_000;
+/// Bytes of a bulk transfer.
+const BYTES: u64 = 50_000_000;
 /// Datagrams of those over ICE sessions.
 const ICE_DATAGRAMS: u64 = 20_000;
 
@@ -203,6 +208,29 @@ const BENCHMARKS: &[Benchmark] = &[
         target: 10.0,
         measure: || relay::relayed_calls_speedup(50, 2_000_000, SimDuration::from_secs(60)),
     },
+    Benchmark {
+        name: "quic_cpu_s_per_gb",
+        about: "QUIC between processes through two NATs, both ends",
+        unit: Unit::SecondsPerGigabyte,
+        target: 3.0,
+        measure: || Ok(best(ROUNDS, || transport::quic(BYTES))?.as_secs_f64() * 1e9 / BYTES as f64),
+    },
+    Benchmark {
+        name: "quic_bare_cpu_s_per_gb",
+        about: "the same over a pipe in memory",
+        unit: Unit::SecondsPerGigabyte,
+        target: 3.0,
+        measure: || {
+            Ok(best(ROUNDS, || transport::bare_quic(BYTES))?.as_secs_f64() * 1e9 / BYTES as f64)
+        },
+    },
+    Benchmark {
+        name: "quic_overhead",
+        about: "the one against the other, in turns",
+        unit: Unit::Ratio,
+        target: 1.15,
+        measure: quic_overhead,
+    },
 ];
 
 /// Measures every figure whose name contains `only`; all of them take about half a minute.
@@ -232,6 +260,17 @@ fn nanos_each(
     Ok(best(ROUNDS, || measure(count))?.as_nanos() as f64 / count as f64)
 }
 
+/// What the network costs on top of QUIC: both are measured in turns, so that what else goes on on
+/// the machine meets both.
+fn quic_overhead() -> anyhow::Result<f64> {
+    let (mut network, mut bare) = (Duration::MAX, Duration::MAX);
+    for _ in 0..2 * ROUNDS {
+        network = network.min(transport::quic(BYTES)?);
+        bare = bare.min(transport::bare_quic(BYTES)?);
+    }
+    Ok(network.as_secs_f64() / bare.as_secs_f64())
+}
+
 fn ice_datagram(mapping: Mapping, burst: u64) -> anyhow::Result<f64> {
     nanos_each(ICE_DATAGRAMS, |count| relay::ice_datagrams(mapping, count, burst))
 }
@@ -253,6 +292,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
         Unit::TimesRealTime => format!("{value:.1} x"),
         Unit::Nanoseconds => format!("{:.2} us", value / 1e3),
         Unit::Milliseconds => format!("{value:.2} ms"),
+        Unit::SecondsPerGigabyte => format!("{value:.2} s/GB"),
         Unit::Bytes => format!("{value:.0} B"),
     };
     let mut text = String::from("Per CPU-second of one thread, best of several rounds.\n\n");
@@ -276,7 +316,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
 pub fn render_json(figures: &[Figure]) -> String {
     let rounded = |figure: &Figure| match figure.unit {
         Unit::PerSecond | Unit::Nanoseconds | Unit::Bytes => json!(figure.value.round() as u64),
-        Unit::Ratio | Unit::Milliseconds | Unit::TimesRealTime => {
+        Unit::Ratio | Unit::Milliseconds | Unit::TimesRealTime | Unit::SecondsPerGigabyte => {
             json!((figure.value * 100.0).round() / 100.0)
         }
     };

@@ -46,6 +46,11 @@ fn delayed(delay: SimDuration) -> LinkConfig {
 /// The receiver's NAT forwards its port, so that the sender needs no answer to learn it; both NATs
 /// look up and rewrite every datagram as usual.
 pub(super) fn two_nats() -> Result<Pair, TopologyError> {
+    two_nats_with(delayed(PATH_DELAY / 4))
+}
+
+/// The same with such uplinks of both homes.
+pub(super) fn two_nats_with(uplink: LinkConfig) -> Result<Pair, TopologyError> {
     let mut network = Network::new(Seed::new(1), Limits::default(), ());
     network.set_internet(InternetConfig { delay: SimDuration::ZERO });
     let mut home = |name: &str, third: u8, forwards| {
@@ -61,7 +66,7 @@ pub(super) fn two_nats() -> Result<Pair, TopologyError> {
             inside: v4(192, 168, third, 1),
             upstream: Attachment::Internet,
             outside: v4(198, 18, 0, third),
-            uplink: delayed(PATH_DELAY / 4),
+            uplink: uplink.clone(),
             pool: Vec::new(),
             translator: Some(
                 NatConfig {
