@@ -40,9 +40,9 @@ pub(super) enum Owner {
 /// How long a half-open connection waits for the last segment of the handshake (Linux: five
 /// retries).
 const HALF_OPEN: SimDuration = SimDuration::from_secs(63);
-/// How long a closed connection waits in silence for what is unacknowledged (Linux:
-/// `tcp_orphan_retries`).
-const ORPHAN: SimDuration = SimDuration::from_secs(100);
+/// How long a closed connection waits in silence for what is unacknowledged: as long as eight
+/// retries take that begin after a second (Linux: eight, `tcp_orphan_retries`).
+const ORPHAN: SimDuration = SimDuration::from_secs(243);
 /// How long a closed connection waits for the other side to close too (Linux: `tcp_fin_timeout`).
 const FIN_WAIT: SimDuration = SimDuration::from_secs(60);
 /// How long a connection that both sides have closed keeps its ports: smoltcp's choice (Linux: 60 s).

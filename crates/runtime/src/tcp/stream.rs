@@ -74,7 +74,9 @@ impl Host {
 /// - No selective retransmission. Three duplicate acknowledgments bring the first missing segment
 ///   again; several that are lost in one flight cost a retransmission timeout, after which all is
 ///   sent again from there.
-/// - The retransmission timeout is at least one second (RFC 6298), not 200 ms.
+/// - The retransmission timeout is at least one second (RFC 6298), not 200 ms, and stays as long as
+///   it has become until something that was sent once only is acknowledged. On a path that loses a
+///   tenth of its packets that makes transfers slow, and connections may end with their timeout.
 /// - The first flight is 2 KiB (RFC 2581), not ten segments.
 /// - The buffers have the sizes that [`TcpConfig`] says and do not grow.
 /// - A path MTU that ICMP tells of is used at once and for later connections to the same address;

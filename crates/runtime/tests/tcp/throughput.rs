@@ -77,7 +77,7 @@ fn jain(shares: &[u64]) -> f64 {
 #[test]
 fn one_flow_fills_an_idle_link() {
     let config = TcpConfig::with_buffers(ByteCount::new(160 << 10));
-    let lab = Lab::line(line(MBIT, DELAY, 120_000));
+    let lab = Lab::line(&line(MBIT, DELAY, 120_000));
     let outcome = fill(lab, 1, config, SimDuration::ZERO, secs(10));
     let (bytes, statistics) = outcome.output[0];
     let share = share_of_payload_rate(bytes, secs(10));
@@ -90,7 +90,7 @@ fn one_flow_fills_an_idle_link() {
 fn a_window_bounds_what_a_flow_gets() {
     // 32 KiB each round trip of 40 ms and what the line takes for a packet.
     let config = TcpConfig::with_buffers(ByteCount::new(32 << 10));
-    let outcome = fill(Lab::line(line(MBIT, DELAY, 120_000)), 1, config, secs(1), secs(11));
+    let outcome = fill(Lab::line(&line(MBIT, DELAY, 120_000)), 1, config, secs(1), secs(11));
     let rate = outcome.output[0].0 as f64 * 8.0 / 10.0;
     let bound = f64::from(32 << 10) * 8.0 / 0.040;
     assert!(rate < bound && rate > 0.85 * bound, "{rate} of {bound}");
@@ -100,7 +100,7 @@ fn a_window_bounds_what_a_flow_gets() {
 fn equal_flows_share_a_bottleneck_equally() {
     // Four windows are more than the link holds, and less than the link and its queue.
     let config = TcpConfig::with_buffers(ByteCount::new(64 << 10));
-    let lab = Lab::line(line(MBIT, DELAY, 200_000));
+    let lab = Lab::line(&line(MBIT, DELAY, 200_000));
     let outcome = fill(lab, 4, config, SimDuration::ZERO, secs(30));
     let shares: Vec<u64> = outcome.output.iter().map(|(bytes, _)| *bytes).collect();
     let (fairness, used) = (jain(&shares), share_of_payload_rate(shares.iter().sum(), secs(30)));
@@ -114,7 +114,7 @@ fn flows_that_overflow_a_queue_share_as_well() {
     let buffers = TcpConfig::with_buffers(ByteCount::new(256 << 10));
     for congestion in [Congestion::Cubic, Congestion::Reno] {
         let config = TcpConfig { congestion, ..buffers };
-        let lab = Lab::line(line(MBIT, DELAY, 60_000));
+        let lab = Lab::line(&line(MBIT, DELAY, 60_000));
         let outcome = fill(lab, 4, config, SimDuration::ZERO, secs(30));
         let shares: Vec<u64> = outcome.output.iter().map(|(bytes, _)| *bytes).collect();
         let used = share_of_payload_rate(shares.iter().sum(), secs(30));
@@ -146,7 +146,7 @@ async fn send_timed(ends: &Ends, length: usize) -> (SimDuration, TcpStatistics) 
 
 #[test]
 fn a_transfer_survives_an_outage() {
-    let lab = Lab::line(line(MBIT, DELAY, 200_000));
+    let lab = Lab::line(&line(MBIT, DELAY, 200_000));
     let link = lab.link(0);
     let outcome = lab.run(move |ends| async move {
         for (at, is_down) in [(300, true), (3_000, false)] {

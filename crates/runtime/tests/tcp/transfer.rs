@@ -104,7 +104,7 @@ fn tokio_copies_and_splits_streams() {
 
 #[test]
 fn many_connections_at_once_do_not_mix() {
-    let outcome = Lab::line(line(100, ms(5), 1 << 20)).run(|ends| async move {
+    let outcome = Lab::line(&line(100, ms(5), 1 << 20)).run(|ends| async move {
         let listener = ends.server().listen_tcp(80).unwrap();
         tokio::spawn(async move {
             while let Ok((mut stream, peer)) = listener.accept().await {
@@ -189,7 +189,7 @@ fn ipv6_and_the_own_host_work_as_well() {
 #[test]
 fn the_same_run_twice_gives_the_same_trace() {
     let run = || {
-        let outcome = Lab::line(line(20, ms(10), 30_000)).run(|ends| async move {
+        let outcome = Lab::line(&line(20, ms(10), 30_000)).run(|ends| async move {
             let listener = ends.server().listen_tcp(80).unwrap();
             let (client, other) = (ends.client(), ends.client());
             let sender = |host: natbed_runtime::Host| async move {

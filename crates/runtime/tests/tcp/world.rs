@@ -64,7 +64,10 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let seed = Seed::new(7);
+        Self::seeded(Seed::new(7))
+    }
+
+    pub(crate) fn seeded(seed: Seed) -> Self {
         let mut network = Network::new(
             seed,
             NetworkLimits::default(),
@@ -82,9 +85,12 @@ impl Lab {
     }
 
     /// A client and a server with a line between them.
-    pub(crate) fn line(pipe: PipeConfig) -> Self {
-        Self::new()
-            .public(&[CLIENT], &LinkConfig::symmetric(pipe))
+    pub(crate) fn line(pipe: &PipeConfig) -> Self {
+        Self::new().between(pipe)
+    }
+
+    pub(crate) fn between(self, pipe: &PipeConfig) -> Self {
+        self.public(&[CLIENT], &LinkConfig::symmetric(pipe.clone()))
             .public(&[SERVER], &LinkConfig::IDEAL)
     }
 
