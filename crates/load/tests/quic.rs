@@ -178,6 +178,15 @@ fn a_transfer_for_a_time_ends_soon_after_it() {
 }
 
 #[test]
+fn a_time_too_short_to_connect_transfers_nothing() {
+    let config = QuicConfig { streams: 2, ..quic(Direction::Both, Amount::For(ms(10))) };
+    for report in run(&mut link(QUEUE), config) {
+        assert_eq!((report.sent_bytes, report.received_bytes), (0, 0));
+        assert!(report.completed.is_some() && report.failure.is_none(), "{report:?}");
+    }
+}
+
+#[test]
 fn a_cut_of_five_seconds_is_survived() {
     let mut lab = link(QUEUE);
     lab.cut(at(2_000), at(7_000));
