@@ -46,11 +46,11 @@ fn delayed(delay: SimDuration) -> LinkConfig {
 /// The receiver's NAT forwards its port, so that the sender needs no answer to learn it; both NATs
 /// look up and rewrite every datagram as usual.
 pub(super) fn two_nats() -> Result<Pair, TopologyError> {
-    two_nats_with(delayed(PATH_DELAY / 4))
+    two_nats_with(&delayed(PATH_DELAY / 4))
 }
 
 /// The same with such uplinks of both homes.
-pub(super) fn two_nats_with(uplink: LinkConfig) -> Result<Pair, TopologyError> {
+pub(super) fn two_nats_with(uplink: &LinkConfig) -> Result<Pair, TopologyError> {
     let mut network = Network::new(Seed::new(1), Limits::default(), ());
     network.set_internet(InternetConfig { delay: SimDuration::ZERO });
     let mut home = |name: &str, third: u8, forwards| {

@@ -33,7 +33,7 @@ fn config(bytes: u64) -> QuicConfig {
 pub(super) fn quic(bytes: u64) -> anyhow::Result<Duration> {
     let line = PipeConfig::with_rate(RATE, PATH_DELAY / 4, QUEUE);
     let Pair { network, sender, receiver, sender_address, receiver_address, target } =
-        two_nats_with(LinkConfig::symmetric(line))?;
+        two_nats_with(&LinkConfig::symmetric(line))?;
     let mut world = World::new(network, SEED, unlimited());
     let [client, server] = config(bytes).sides(SEED)?;
     let process = |local: Endpoint, remote, side| {
