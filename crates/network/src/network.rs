@@ -174,21 +174,29 @@ impl<O: Observer> Network<O> {
     pub fn handle_timeout(&mut self, now: SimTime) {
         while let Some((at, due)) = self.schedule.peek(now) {
             self.events += 1;
-            if let Due::Pipe(pipe) = due {
-                self.pop_pipe(at, pipe);
+            let out = if let Due::Pipe(pipe) = due {
+                self.pop_pipe(at, pipe)
             } else {
                 self.schedule.finish(None);
-                self.expire(at, due);
+                self.expire(at, due)
+            };
+            // The only place where packets go on from a pipe: so all that nodes do is part of it.
+            if let Some((slot, place)) = out
+                && let Some(next) = self.next_from(at, slot, place)
+            {
+                self.travel_into(at, slot, next, place);
             }
         }
     }
 
-    /// Ends what has had its time at a node or in the engine of a pipe.
-    fn expire(&mut self, now: SimTime, due: Due) {
+    /// Ends what has had its time at a node or in the engine of a pipe, from which a packet may come
+    /// out at a place.
+    #[inline(never)]
+    fn expire(&mut self, now: SimTime, due: Due) -> Option<(Slot, Place)> {
         match due {
             Due::Pipe(_) => {} // nothing expires in a pipe
-            Due::Line(pipe) => self.end_line(now, pipe),
-            Due::Wire(pipe) => self.pop_wire(now, pipe),
+            Due::Line(pipe) => return self.end_line(now, pipe),
+            Due::Wire(pipe) => return self.pop_wire(now, pipe),
             Due::Router(router) => self.expire_router(now, router),
             Due::HostFirewall(host) => self.expire_host(now, host),
             Due::HostFragments(host) => self.give_up_host_fragments(now, host),
@@ -196,6 +204,7 @@ impl<O: Observer> Network<O> {
                 self.give_up_router_fragments(now, router, now, DropReason::FragmentTimeout);
             }
         }
+        None
     }
 
     /// Returns the number of events handled so far.
@@ -405,9 +414,9 @@ impl<O: Observer> Network<O> {
         }
     }
 
-    /// Lets the packet at the head of a pipe out.
+    /// Lets the packet at the head of a pipe out, unless the pipe is down.
     #[inline]
-    fn pop_pipe(&mut self, now: SimTime, pipe_id: PipeId) {
+    fn pop_pipe(&mut self, now: SimTime, pipe_id: PipeId) -> Option<(Slot, Place)> {
         let pipe = &mut self.pipes[pipe_id.index()];
         let slot = pipe.head;
         pipe.head = self.slab.get(slot).next;
@@ -421,12 +430,10 @@ impl<O: Observer> Network<O> {
         let (place, is_down) = (pipe.to, pipe.is_down);
         if is_down {
             self.lose_in_pipe(now, slot, pipe_id, place, DropReason::LinkDown);
-            return;
+            return None;
         }
         self.observe(now, slot, Step::Left(pipe_id));
-        if let Some(next) = self.next_from(now, slot, place) {
-            self.travel_into(now, slot, next, place);
-        }
+        Some((slot, place))
     }
 
     /// Hands a packet to its host.

@@ -18,6 +18,7 @@ use crate::slab::Slot;
 
 impl<O: Observer> Network<O> {
     /// Puts a packet into the engine of a pipe; says whether its way pauses or ends there.
+    #[inline(never)]
     pub(crate) fn enter_engine(
         &mut self,
         now: SimTime,
@@ -88,22 +89,12 @@ impl<O: Observer> Network<O> {
         self.pipes[opposite.index()].to
     }
 
-    /// The line of a pipe has sent a packet.
-    pub(crate) fn end_line(&mut self, now: SimTime, pipe_id: PipeId) {
-        let Some(engine) = &mut self.pipes[pipe_id.index()].engine else { return };
-        let Some(slot) = engine.end() else { return };
+    /// The line of a pipe has sent a packet; returns it if it comes out at once, and where.
+    pub(crate) fn end_line(&mut self, now: SimTime, pipe_id: PipeId) -> Option<(Slot, Place)> {
+        let slot = self.pipes[pipe_id.index()].engine.as_mut()?.end()?;
         self.begin_line(now, pipe_id);
-        if !self.leave_line(now, slot, pipe_id) {
-            self.go_on(now, slot, pipe_id);
-        }
-    }
-
-    /// Sends a packet on its way from the far end of a pipe.
-    pub(crate) fn go_on(&mut self, now: SimTime, slot: Slot, pipe_id: PipeId) {
-        let place = self.pipes[pipe_id.index()].to;
-        if let Some(next) = self.next_from(now, slot, place) {
-            self.travel_into(now, slot, next, place);
-        }
+        let stays = self.leave_line(now, slot, pipe_id);
+        (!stays).then(|| (slot, self.pipes[pipe_id.index()].to))
     }
 
     /// Puts a packet that has left the line on the wire; says whether it stays there or is lost.
@@ -153,21 +144,20 @@ impl<O: Observer> Network<O> {
         true
     }
 
-    /// The next of the packets comes out that may overtake each other.
-    pub(crate) fn pop_wire(&mut self, now: SimTime, pipe_id: PipeId) {
+    /// The next of the packets comes out that may overtake each other, unless the pipe is down.
+    pub(crate) fn pop_wire(&mut self, now: SimTime, pipe_id: PipeId) -> Option<(Slot, Place)> {
         let pipe = &mut self.pipes[pipe_id.index()];
         let (place, is_down) = (pipe.to, pipe.is_down);
-        let Some(engine) = &mut pipe.engine else { return };
-        let Some((slot, next)) = engine.wire.pop_loose() else { return };
+        let (slot, next) = pipe.engine.as_mut()?.wire.pop_loose()?;
         if let Some((due, sequence)) = next {
             self.schedule.push(due, sequence, Due::Wire(pipe_id));
         }
         if is_down {
             self.lose_in_pipe(now, slot, pipe_id, place, DropReason::LinkDown);
-            return;
+            return None;
         }
         self.observe(now, slot, Step::Left(pipe_id));
-        self.go_on(now, slot, pipe_id);
+        Some((slot, place))
     }
 
     /// Returns what a pipe is like, as it was asked for.
