@@ -61,7 +61,8 @@ pub struct RunArgs {
     /// What goes to standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// Write a report to a file as well; may be given several times [forms: json, jsonl, md].
+    /// Write a report to a file as well; may be given several times [forms: json, jsonl, md,
+    /// svg].
     #[arg(long, value_name = "FORM=FILE")]
     pub out: Vec<Output>,
     /// Write a packet capture of each run into this directory, one pcapng file each.
@@ -242,8 +243,11 @@ pub enum OutputForm {
     Json,
     /// One JSON object a line.
     Jsonl,
-    /// The NAT matrix as Markdown; needs one scenario with at least two axes.
+    /// A page as Markdown: the table of what transfers and calls came to, or for echoes alone the
+    /// NAT matrix, which needs one scenario with at least two axes.
     Markdown,
+    /// Goodput against an axis of numbers as a chart; needs a scenario that has such an axis.
+    Svg,
 }
 
 impl std::str::FromStr for Output {
@@ -258,7 +262,8 @@ impl std::str::FromStr for Output {
             "json" => OutputForm::Json,
             "jsonl" => OutputForm::Jsonl,
             "md" => OutputForm::Markdown,
-            _ => return Err(format!("unknown form `{form}`: expected json, jsonl or md")),
+            "svg" => OutputForm::Svg,
+            _ => return Err(format!("unknown form `{form}`: expected json, jsonl, md or svg")),
         };
         Ok(Self { form, path: path.into() })
     }

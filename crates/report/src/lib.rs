@@ -1,4 +1,4 @@
-//! Outcomes of natbed runs as terminal text, JSON and Markdown.
+//! Outcomes of natbed runs as terminal text, JSON, Markdown and SVG.
 //!
 //! The simulator fills one [`RunRecord`] per session of each run and collects
 //! them in a [`Report`]. Everything else here is a pure function from those
@@ -7,7 +7,9 @@
 //! - [`json`]: the whole report, or one record a line while runs end
 //! - [`human`]: tables for a terminal, every failure with the command that repeats it
 //! - [`grid`]: a matrix of two axes, one letter a cell
-//! - [`markdown`]: the matrices of NATs and of devices as they are published
+//! - [`markdown`]: the matrices of NATs and of devices, and the claims about throughput, as they are
+//!   published
+//! - [`svg`]: a chart of goodput
 //!
 //! Whether text carries colour is the caller's decision ([`Color`]). Names and
 //! reasons come from scenario files and from the software under test, so every
@@ -26,6 +28,7 @@ mod profiles;
 mod record;
 mod report;
 mod stats;
+pub mod svg;
 mod table;
 mod text;
 mod timeline;

@@ -183,6 +183,14 @@ pub(crate) fn percent(ppm: u32) -> String {
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
+/// The name of a session without the number of its copy: `pair` of `pair-12`.
+pub(crate) fn family(session: &str) -> &str {
+    match session.rsplit_once('-') {
+        Some((family, number)) if number.parse::<u32>().is_ok() => family,
+        _ => session,
+    }
+}
+
 /// Prints a count with its noun: `1 error`, `2 errors`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

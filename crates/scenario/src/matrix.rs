@@ -8,7 +8,7 @@ use crate::decode::{at_most, entries};
 use crate::document::Axis;
 use crate::limits::{MAX_AXES, MAX_CASES};
 use crate::problem::{Problem, Problems};
-use crate::reference::{self, COPY_NAME, Expansion, ORACLE_NAME};
+use crate::reference::{self, COPY_NAME, COPY_REFERENCE, Expansion, ORACLE_NAME};
 use crate::tree::{Entry, Located, Node, Value};
 
 /// Labels are part of every result; longer values need one of their own.
@@ -191,6 +191,12 @@ fn check_labels(axis: &str, values: &[(Located<String>, Node)], problems: &mut P
     }
 }
 
+/// Says whether a text refers to anything but the number of a copy, which it may: copies are made
+/// when the value stands in its place.
+fn has_reference(text: &str) -> bool {
+    text.replace(COPY_REFERENCE, "").contains("${")
+}
+
 /// Reports references in the value of an axis and makes them invalid.
 fn report_references(value: &mut Node, problems: &mut Problems) {
     let report = |span, problems: &mut Problems| {
@@ -200,7 +206,7 @@ fn report_references(value: &mut Node, problems: &mut Problems) {
         );
     };
     match &mut value.value {
-        Value::Scalar { text, .. } if text.contains("${") => {
+        Value::Scalar { text, .. } if has_reference(text) => {
             report(value.span, problems);
             value.value = Value::Invalid;
         }
@@ -210,7 +216,7 @@ fn report_references(value: &mut Node, problems: &mut Problems) {
         }
         Value::Mapping(entries) => {
             for entry in entries {
-                if entry.key.value.contains("${") {
+                if has_reference(&entry.key.value) {
                     report(entry.key.span, problems);
                 }
                 report_references(&mut entry.value, problems);

@@ -16,6 +16,9 @@ pub(crate) const ORACLE_NAME: &str = "oracle";
 pub(crate) const COPY: &str = "${copy}";
 pub(crate) const COPY_NAME: &str = "copy";
 
+/// How text refers to it.
+pub(crate) const COPY_REFERENCE: &str = "${copy}";
+
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'t> {

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use natbed_report::human::Detail;
-use natbed_report::{Report, RunRecord, human, json, markdown};
+use natbed_report::markdown::Claim;
+use natbed_report::{Report, RunRecord, human, json, markdown, svg};
 use natbed_runtime::self_check;
 
 use super::progress::Progress;
@@ -17,6 +18,7 @@ use crate::batch::{Batch, BatchEnd};
 use crate::cli::{Format, Output, OutputForm, RunArgs};
 use crate::exit::{Abort, Exit};
 use crate::filter::Filter;
+use crate::run::has_more_than_echoes;
 use crate::select::{Selected, load_all};
 
 /// Runs scenarios, reports as asked, and says how it went.
@@ -43,8 +45,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if batch.run_count() == 0 {
         return Err(Abort::new(Exit::NothingSelected, "the filter matches no case").into());
     }
-    if args.out.iter().any(|output| output.form == OutputForm::Markdown) && !is_grid(&selected) {
-        let message = "the Markdown form needs one scenario with at least two axes";
+    let asks_for = |form| args.out.iter().any(|output| output.form == form);
+    if asks_for(OutputForm::Markdown) && !is_grid(&selected) && !is_about_throughput(&selected) {
+        let message = "the Markdown form needs one scenario with at least two axes, or transfers \
+                       or calls";
         return Err(Abort::new(Exit::Usage, message).into());
     }
     let mut outputs = open_outputs(&args.out)?;
@@ -79,7 +83,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     }
     stdout.flush()?;
     for (output, mut file) in outputs {
-        write_output(output, &mut file, &report, args)
+        write_output(output, &mut file, &report, &selected, args)
             .with_context(|| format!("cannot write {}", output.path.display()))?;
     }
     Ok(session.exit(&report, &end))
@@ -186,6 +190,21 @@ fn is_grid(selected: &[Selected]) -> bool {
     matches!(selected, [one] if one.document.axes().len() >= 2)
 }
 
+/// Says whether any scenario has transfers or calls.
+fn is_about_throughput(selected: &[Selected]) -> bool {
+    let has_some = |selected: &Selected| {
+        let sessions = selected.document.case(0).scenario.sessions;
+        sessions.iter().any(has_more_than_echoes)
+    };
+    selected.iter().any(has_some)
+}
+
+fn claim(selected: &Selected) -> Claim {
+    let document = &selected.document;
+    let description = document.description().to_owned();
+    Claim { scenario: document.name().to_owned(), description }
+}
+
 fn unwritable(path: &Path, error: &std::io::Error) -> Abort {
     Abort::new(Exit::SetUp, format!("cannot write {}: {error}", path.display()))
 }
@@ -194,6 +213,7 @@ fn write_output(
     output: &Output,
     file: &mut BufWriter<File>,
     report: &Report,
+    selected: &[Selected],
     args: &RunArgs,
 ) -> anyhow::Result<()> {
     match output.form {
@@ -202,8 +222,19 @@ fn write_output(
         OutputForm::Markdown => {
             let paths: Vec<_> = args.paths.iter().map(|path| path.display().to_string()).collect();
             let command = format!("natbed run {}", paths.join(" "));
-            let text = markdown::matrix(report, &command)
-                .context("the runs make no grid: there are none, or it has too many columns")?;
+            let text = if is_about_throughput(selected) {
+                let claims: Vec<_> = selected.iter().map(claim).collect();
+                markdown::claims(report, &claims, &command)
+            } else {
+                markdown::matrix(report, &command)
+                    .context("the runs make no grid: there are none, or it has too many columns")?
+            };
+            file.write_all(text.as_bytes())?;
+        }
+        OutputForm::Svg => {
+            let text = svg::chart(report).context(
+                "no scenario has an axis of at least three numbers, and transfers or calls",
+            )?;
             file.write_all(text.as_bytes())?;
         }
     }

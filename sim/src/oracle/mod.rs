@@ -11,7 +11,7 @@ mod side;
 
 use natbed_nat::{Hairpin, Mapping, NatClass, StatelessConfig, TranslatorConfig};
 use natbed_report::{Path, Prediction};
-use natbed_scenario::{Attachment, EventAction, HostIndex, Scenario, Session};
+use natbed_scenario::{Attachment, EventAction, HostIndex, Scenario, Session, Stack};
 
 use class::{Udp, class, udp};
 use side::{Hop, Segment, Side, Version};
@@ -38,6 +38,9 @@ impl Oracle {
 /// Predicts the path of a session, or says that the rule leaves it open.
 #[must_use]
 pub fn predict(scenario: &Scenario, session: &Session) -> Oracle {
+    if session.stack == Stack::None {
+        return Oracle::open("the rule is about ICE, and the session has none");
+    }
     match Inquiry::new(scenario, session) {
         Ok(inquiry) => inquiry.predict().unwrap_or_else(|open| open),
         Err(open) => open,

@@ -40,7 +40,7 @@ pub(super) fn expectation(session: &Session, expect: &Expect) -> Value {
         Some((name, Value::Object(expected)))
     });
     let named: Map<_, _> = named.collect();
-    put("loads", (!named.is_empty()).then(|| Value::Object(named)));
+    put("loads", (!named.is_empty()).then_some(Value::Object(named)));
     Value::Object(object)
 }
 

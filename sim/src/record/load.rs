@@ -7,7 +7,7 @@ use natbed_report::{
     TransferDirection, TransferRecord,
 };
 use natbed_scenario::{DatagramsLoad, Load, NamedLoad, Sender};
-use natbed_units::{Ppm, SimDuration, SimTime};
+use natbed_units::{Ppm, Rate, SimDuration, SimTime};
 
 use super::cost::bottleneck;
 use crate::pipes::PipeNames;
@@ -121,7 +121,7 @@ fn transfer_direction(
         to: names[1 - from].to_owned(),
         offered_bytes: sender.offered_bytes,
         bytes: receiver.received_bytes,
-        goodput_bps: receiver.goodput().map(|goodput| goodput.bits_per_second()),
+        goodput_bps: receiver.goodput().map(Rate::bits_per_second),
         started_at_ns: started.map(SimTime::as_nanos),
         connected_ns: since(receiver.connected),
         first_byte_ns: since(receiver.first_received),

@@ -65,6 +65,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             report,
             timeline: &timeline,
             witness: witnessed(sighting),
+            stack: session.stack,
             agents: [0, 1].map(|peer| {
                 let report = report?;
                 let pair = report.peers[peer].pair?;

@@ -3,7 +3,8 @@
 use anyhow::bail;
 use natbed_load::quic::{Congestion, QuicConfig};
 use natbed_load::{
-    Amount, CallConfig, Direction, EchoConfig, LoadConfig, PlannedLoad, SctpConfig, TransferConfig,
+    Amount, CallConfig, Direction, EchoConfig, LoadConfig, PlannedLoad, SctpConfig, TcpTransfer,
+    TransferConfig,
 };
 use natbed_scenario as scenario;
 use natbed_scenario::{CongestionControl, Load, NamedLoad, Sender, Session, Transfer};
@@ -48,7 +49,16 @@ fn config(load: &Load) -> anyhow::Result<LoadConfig> {
             freeze_after: call.freeze_after,
             sample: call.sample,
         }),
-        Load::Tcp(_) => bail!("there is no tcp load yet"),
+        Load::Tcp(tcp) => LoadConfig::Tcp(TcpTransfer {
+            transfer: transfer(&tcp.transfer),
+            congestion: match tcp.congestion {
+                CongestionControl::Cubic => natbed_runtime::Congestion::Cubic,
+                CongestionControl::NewReno => natbed_runtime::Congestion::Reno,
+                CongestionControl::None => natbed_runtime::Congestion::None,
+                CongestionControl::Bbr => bail!("TCP has no BBR here"),
+            },
+            window: tcp.window,
+        }),
     })
 }
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, bail};
-use natbed_load::LoadSet;
+use anyhow::Context as _;
+use natbed_load::{BareConfig, LoadSet, run_bare_session};
 use natbed_network::HostId;
 use natbed_network::observe::PayloadTag;
 use natbed_peer::{
@@ -40,12 +40,16 @@ pub(super) struct Plan {
 pub(super) type Reports = Arc<Mutex<Vec<Option<SessionReport>>>>;
 
 struct PlannedSession {
-    /// Indices into the plan's peers.
-    peers: [usize; 2],
-    stack: Stack,
-    servers: IceServers,
-    config: SessionConfig,
+    way: Way,
     load: Arc<LoadSet>,
+}
+
+/// How the hosts of a session get through to each other.
+enum Way {
+    /// With agents; the peers are indices into the plan's.
+    Ice { peers: [usize; 2], servers: IceServers, config: SessionConfig },
+    /// Without any.
+    Bare { hosts: [Host; 2], config: BareConfig },
 }
 
 impl Plan {
@@ -69,7 +73,7 @@ impl Plan {
             })
             .collect();
         let mut peers: Vec<Host> = Vec::new();
-        let mut peer_of = |host: scenario::HostIndex| {
+        let mut peer_of = |world: &mut World<Observers>, host: scenario::HostIndex| {
             let id = hosts[host.0];
             peers.iter().position(|known| known.id() == id).unwrap_or_else(|| {
                 peers.push(world.host(id));
@@ -85,13 +89,18 @@ impl Plan {
                 let load = planned(session)
                     .and_then(|loads| Ok(LoadSet::new(&handle, *tag, &loads, seed)?))
                     .with_context(|| format!("session {}", session.name))?;
-                Ok(PlannedSession {
-                    peers: session.between.map(&mut peer_of),
-                    stack: session.stack,
-                    servers: ice_servers(scenario, session),
-                    config: session_config(scenario, session),
-                    load: Arc::new(load),
-                })
+                let way = match session.stack {
+                    Stack::WebrtcIce => Way::Ice {
+                        peers: session.between.map(|host| peer_of(world, host)),
+                        servers: ice_servers(scenario, session),
+                        config: session_config(scenario, session),
+                    },
+                    Stack::None => Way::Bare {
+                        hosts: session.between.map(|host| world.host(hosts[host.0])),
+                        config: bare_config(scenario, session)?,
+                    },
+                };
+                Ok(PlannedSession { way, load: Arc::new(load) })
             })
             .collect::<anyhow::Result<_>>()?;
         Ok(Self { handle, servers, peers, sessions, reports })
@@ -114,18 +123,23 @@ impl Plan {
             vnets.push(Arc::new(VnetHost::new(&handle, host).await?));
         }
         let mut tasks = Vec::with_capacity(sessions.len());
-        for PlannedSession { peers, stack, servers, config, load } in sessions {
-            if stack == Stack::None {
-                bail!("there are no sessions without a stack yet");
-            }
-            let sources = peers.map(|peer| -> Arc<dyn AgentSource> {
-                let host = Arc::clone(&vnets[peer]);
-                Arc::new(WebrtcAgents::new(&handle, host, servers.clone()))
-            });
-            let agents = [sources[0].agent().await?, sources[1].agent().await?];
+        for PlannedSession { way, load } in sessions {
             let clock = handle.clone();
-            let session = async move { run_session(&clock, config, agents, sources, &*load).await };
-            tasks.push(handle.spawn(session));
+            let task = match way {
+                Way::Ice { peers, servers, config } => {
+                    let sources = peers.map(|peer| -> Arc<dyn AgentSource> {
+                        let host = Arc::clone(&vnets[peer]);
+                        Arc::new(WebrtcAgents::new(&handle, host, servers.clone()))
+                    });
+                    let agents = [sources[0].agent().await?, sources[1].agent().await?];
+                    handle.spawn(async move {
+                        run_session(&clock, config, agents, sources, &*load).await
+                    })
+                }
+                Way::Bare { hosts, config } => handle
+                    .spawn(async move { run_bare_session(&clock, config, hosts, &load).await }),
+            };
+            tasks.push(task);
         }
         let mut is_cut_off = false;
         for (index, task) in tasks.into_iter().enumerate() {
@@ -186,4 +200,14 @@ fn session_config(scenario: &Scenario, session: &Session) -> SessionConfig {
         },
         deadline: SimTime::ZERO + scenario.horizon,
     }
+}
+
+fn bare_config(scenario: &Scenario, session: &Session) -> anyhow::Result<BareConfig> {
+    let reach = session.reach.context("it does not say where its second host is reached")?;
+    Ok(BareConfig {
+        port: reach.port,
+        to: reach.to,
+        hold: session.hold,
+        deadline: SimTime::ZERO + scenario.horizon,
+    })
 }

@@ -7,7 +7,7 @@ use natbed_report::{
     compact_bytes, compact_duration, compact_rate,
 };
 use natbed_scenario::{Bounds, LoadExpect};
-use natbed_units::{ByteCount, Ppm, Rate, SimDuration, SimTime};
+use natbed_units::{ByteCount, Ppm, Rate, SimDuration};
 
 use super::{JudgedLoad, Observed, why_ended};
 
@@ -66,7 +66,8 @@ fn progress(direction: &TransferDirection) -> String {
     };
     let offered = direction.offered_bytes.map(|bytes| format!(" of {}", ByteCount::new(bytes)));
     let last = direction.started_at_ns.zip(direction.last_byte_ns).map(|(start, last)| {
-        format!(", the last of it at {}", SimTime::from_nanos(start + last).since_start())
+        let millis = (start + last) / 1_000_000;
+        format!(", the last of it at {}", SimDuration::from_millis(millis))
     });
     let (offered, last) = (offered.unwrap_or_default(), last.unwrap_or_default());
     format!("{arrived}{offered} had arrived from {from} to {to}{last}")

@@ -10,7 +10,7 @@ use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
 use natbed_report::{LoadRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
 use natbed_scenario::{
-    Attachment, EventAction, Expect, ExpectedPath, NamedLoad, Scenario, Session,
+    Attachment, EventAction, Expect, ExpectedPath, NamedLoad, Scenario, Session, Stack,
 };
 use natbed_units::{SimDuration, SimTime};
 
@@ -75,6 +75,8 @@ pub struct Observed<'a> {
     pub report: Option<&'a SessionReport>,
     /// What the network saw; `None` when no payload arrived.
     pub witness: Option<Path>,
+    /// The stack under test.
+    pub stack: Stack,
     /// What each agent's selected pair amounts to; `None` without a pair.
     pub agents: [Option<Path>; 2],
     /// Its loads.
@@ -87,9 +89,12 @@ pub struct Observed<'a> {
 
 impl Observed<'_> {
     /// The agents' word: the controlling one's, `none` when either has no connection.
+    ///
+    /// Where there are no agents there is nothing to say against the witness.
     #[must_use]
     pub fn agent(&self) -> Path {
         match self.agents {
+            _ if self.stack == Stack::None => self.path(),
             [Some(controlling), Some(_)] if self.is_connected() => controlling,
             _ => Path::None,
         }

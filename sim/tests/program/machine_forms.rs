@@ -5,7 +5,7 @@ use std::fs;
 use natbed_report::{Report, RunRecord, Summary};
 use serde_json::Value;
 
-use crate::support::{EVERYTHING, Folder, natbed};
+use crate::support::{EVERYTHING, Folder, natbed, shipped};
 
 /// The keys of a record that version 1 of the schema promises.
 const PROMISED: [&str; 22] = [
@@ -62,7 +62,7 @@ fn every_scenario_passes_and_every_promised_key_is_in_every_record() {
         let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         assert!(hash.len() == 16 && hash.chars().all(is_hex), "{run}");
     }
-    let listed = natbed("list scenarios", &[]).with_code(0).stdout;
+    let listed = natbed(&format!("list {}", shipped()), &[]).with_code(0).stdout;
     let mut names: Vec<_> = ended.report().runs.iter().map(crate::support::case_name).collect();
     names.dedup(); // the sessions of one run
     assert_eq!(

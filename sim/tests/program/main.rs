@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod captures;
+mod claims;
 mod default_matrix;
 mod design_example;
 mod determinism;
@@ -15,5 +16,6 @@ mod machine_forms;
 mod nat;
 mod shipped;
 mod support;
+mod throughput;
 mod trace_hashes;
 mod worlds;

@@ -1,7 +1,10 @@
-//! Markdown that is published: matrices of NATs and of devices.
+//! Markdown that is published: matrices of NATs and of devices, claims about throughput.
 
+mod claims;
 mod device_matrix;
 mod nat_matrix;
+
+pub use claims::{Claim, claims};
 
 use crate::grid::{Grid, PathStats, letter, meaning};
 use crate::text::{clean, count, seeds, span, width};
