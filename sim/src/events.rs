@@ -8,11 +8,13 @@ use std::rc::Rc;
 use natbed_nat::FirewallConfig;
 use natbed_network::{HostId, LinkId, Network, RouterId, TopologyError};
 use natbed_runtime::World;
+use natbed_scenario as scenario;
 use natbed_scenario::{
     Event, EventAction, FirewallTarget, HostIndex, LanIndex, LinkTarget, Scenario,
 };
 use natbed_units::SimTime;
 
+use crate::link::link_config;
 use crate::observers::Observers;
 use crate::run::know_addresses;
 use crate::world::Parts;
@@ -73,14 +75,16 @@ fn changes(event: &Event, parts: &Rc<Parts>) -> Vec<(SimTime, Change)> {
         }
         EventAction::Readdress { lan, external } => vec![(at, readdress(*lan, external, parts))],
         EventAction::Roam { host, interface, to } => {
-            let (host, interface, to) = (*host, *interface, *to);
+            let (host, interface, to) = (*host, *interface, to.clone());
             let parts = Rc::clone(parts);
-            let roam: Change = Box::new(move |_, network| parts.roam(network, host, interface, to));
+            let roam: Change =
+                Box::new(move |_, network| parts.roam(network, host, interface, &to));
             vec![(at, roam)]
         }
         EventAction::SetFirewall { target, firewall } => {
             vec![(at, set_firewall(*target, firewall.config.clone(), parts))]
         }
+        EventAction::SetLink { target, links } => vec![(at, set_links(*target, links, parts))],
         EventAction::LogIn { host, lan } => {
             let host = parts.hosts[host.0];
             let log_in = to_routers(*lan, parts, move |_, network, router| {
@@ -118,18 +122,44 @@ fn readdress(lan: LanIndex, external: &[IpAddr], parts: &Rc<Parts>) -> Change {
 fn set_link_down(target: LinkTarget, is_down: bool, parts: &Rc<Parts>) -> Change {
     let parts = Rc::clone(parts);
     Box::new(move |_, network| {
-        let links: Vec<LinkId> = match target {
-            LinkTarget::Gateway(lan) => {
-                parts.routers(lan).map(|router| network.uplink(router)).collect()
-            }
-            LinkTarget::Host(host) => network.host_links(parts.hosts[host.0]).collect(),
-            LinkTarget::Interface(host, interface) => {
-                network.host_links(parts.hosts[host.0]).skip(interface).take(1).collect()
-            }
-        };
+        let links = links_of(target, network, &parts);
         links.into_iter().for_each(|link| network.set_link_down(link, is_down));
         Ok(())
     })
+}
+
+/// Makes links like this; which they are is known by then, for hosts roam.
+fn set_links(target: LinkTarget, links: &[scenario::Link], parts: &Rc<Parts>) -> Change {
+    let (links, parts) = (links.to_vec(), Rc::clone(parts));
+    Box::new(move |now, network| {
+        let mut of = links_of(target, network, &parts);
+        match target {
+            // Both halves of a gateway have the one that is given.
+            LinkTarget::Gateway(_) => of.dedup(),
+            // Behind those of the interfaces come the same again, for second addresses.
+            LinkTarget::Host(_) | LinkTarget::Interface(..) => of.truncate(links.len()),
+        }
+        let configs = links.iter().map(link_config).cycle();
+        for (link, config) in of.into_iter().zip(configs) {
+            for (pipe, config) in [(link.up(), config.up), (link.down(), config.down)] {
+                let refused = |source| TopologyError::Pipe { name: "set_link".to_owned(), source };
+                network.set_pipe(now, pipe, config).map_err(refused)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn links_of(target: LinkTarget, network: &Network<Observers>, parts: &Parts) -> Vec<LinkId> {
+    match target {
+        LinkTarget::Gateway(lan) => {
+            parts.routers(lan).map(|router| network.uplink(router)).collect()
+        }
+        LinkTarget::Host(host) => network.host_links(parts.hosts[host.0]).collect(),
+        LinkTarget::Interface(host, interface) => {
+            network.host_links(parts.hosts[host.0]).skip(interface).take(1).collect()
+        }
+    }
 }
 
 fn set_stopped(host: HostIndex, is_stopped: bool, parts: &Rc<Parts>) -> Change {

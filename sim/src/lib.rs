@@ -19,6 +19,7 @@ pub mod conformance;
 pub mod events;
 pub mod exit;
 pub mod filter;
+mod link;
 pub mod observers;
 pub mod oracle;
 pub mod pipes;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use natbed_network::{LinkConfig, LinkId, Network, PipeConfig, PipeId};
 use natbed_scenario::{LanIndex, Link, Scenario};
 
+use crate::link::link_config;
 use crate::observers::Observers;
-use crate::world::{Parts, link_config};
+use crate::world::Parts;
 
 /// The links of a network by name, and what the scenario says of them.
 #[derive(Clone, Debug, Default)]
@@ -26,13 +27,13 @@ pub fn pipe_names(network: &Network<Observers>, scenario: &Scenario, parts: &Par
             if host.interfaces.len() > 1 {
                 name = format!("{name} {}", interface.address);
             }
-            names.insert(*link, (name, Some(interface.link)));
+            names.insert(*link, (name, Some(interface.link.clone())));
         }
     }
     for (index, lan) in scenario.lans.iter().enumerate() {
         let Some(gateway) = &lan.gateway else { continue };
         for router in parts.routers(LanIndex(index)) {
-            names.insert(network.uplink(router), (lan.name.clone(), Some(gateway.uplink)));
+            names.insert(network.uplink(router), (lan.name.clone(), Some(gateway.uplink.clone())));
         }
     }
     PipeNames(names)

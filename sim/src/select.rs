@@ -90,7 +90,9 @@ enum Invalid {
 
 fn load(path: &Path) -> Result<Document, Invalid> {
     let source = Source::read(path).map_err(Invalid::Unreadable)?;
-    natbed_scenario::load(source).map_err(Invalid::Wrong)
+    // The traces that it names stand beside it.
+    let directory = path.parent().unwrap_or(Path::new(""));
+    natbed_scenario::load_beside(source, Vec::new(), directory).map_err(Invalid::Wrong)
 }
 
 /// Adds `path` or the scenario files below it, in the order of their names.

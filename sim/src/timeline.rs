@@ -257,6 +257,7 @@ fn describe(scenario: &Scenario, action: &EventAction) -> String {
         EventAction::SetFirewall { target: FirewallTarget::Host(of), .. } => {
             format!("set_firewall {}", host(*of))
         }
+        EventAction::SetLink { target, .. } => format!("set_link {}", link(target)),
         EventAction::LogIn { host: of, .. } => format!("log_in {}", host(*of)),
     }
 }

@@ -3,12 +3,13 @@
 use ipnet::IpNet;
 use natbed_network::{
     Attachment, GatewayConfig, HostConfig, HostId, InterfaceConfig, InternetConfig, LanConfig,
-    LanId, Limits, LinkConfig, Network, PipeConfig, Queue, RouterId, TopologyError,
+    LanId, Limits, Network, RouterId, TopologyError,
 };
 use natbed_scenario as scenario;
 use natbed_scenario::{FirewallChoice, HostIndex, LanIndex, Scenario};
-use natbed_units::{ByteCount, Rate, Seed};
+use natbed_units::Seed;
 
+use crate::link::link_config;
 use crate::observers::Observers;
 
 /// A scenario's network.
@@ -47,10 +48,10 @@ impl Parts {
         network: &mut Network<Observers>,
         host: HostIndex,
         interface: usize,
-        to: scenario::Interface,
+        to: &scenario::Interface,
     ) -> Result<(), TopologyError> {
         let host = self.hosts[host.0];
-        network.move_host(host, interface, self.interface(&to))?;
+        network.move_host(host, interface, self.interface(to))?;
         match to.ipv6_address {
             Some(second) => network.add_address(host, interface, second),
             None => Ok(()),
@@ -157,16 +158,4 @@ fn add_gateway(
         })?);
     }
     Ok(routers)
-}
-
-/// What a link of a scenario is in the network.
-pub(crate) fn link_config(link: &scenario::Link) -> LinkConfig {
-    let mtu = link.mtu.map(|bytes| ByteCount::new(bytes.into()));
-    let pipe = |rate: Option<Rate>| PipeConfig {
-        line: rate.into(),
-        queue: Queue::drop_tail(link.queue),
-        mtu,
-        ..PipeConfig::with_delay(link.delay)
-    };
-    LinkConfig { up: pipe(link.up), down: pipe(link.down) }
 }

@@ -1,25 +1,41 @@
 //! The profiles that a file can name: built in, given beside the file, and its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use natbed_nat::{Behaviour, profiles};
+use natbed_units::trace::Trace;
 
 use crate::problem::{Problem, Problems};
 use crate::profile::NamedProfile;
 use crate::scenario::ProfileRef;
+use crate::traces::Traces;
 use crate::tree::Located;
 
 #[derive(Debug)]
 pub(crate) struct Catalogue<'p> {
     /// Those given beside the file.
     given: &'p [NamedProfile],
+    /// The traces that were read; none where there are no links.
+    traces: Option<&'p Traces>,
     /// Those of the file itself that were read so far; without one where something was reported.
     own: BTreeMap<String, (usize, Option<NamedProfile>)>,
 }
 
 impl<'p> Catalogue<'p> {
     pub(crate) const fn new(given: &'p [NamedProfile]) -> Self {
-        Self { given, own: BTreeMap::new() }
+        Self { given, traces: None, own: BTreeMap::new() }
+    }
+
+    /// Adds the traces that links may name.
+    pub(crate) const fn with_traces(mut self, traces: &'p Traces) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
+    /// Finds the trace in the file that is named so, or why there is none.
+    pub(crate) fn trace(&self, name: &str) -> Option<&'p Result<Arc<Trace>, String>> {
+        self.traces.and_then(|traces| traces.get(name))
     }
 
     /// Adds one of the file's own; `None` if something about it was reported.

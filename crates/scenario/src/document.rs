@@ -1,6 +1,7 @@
 //! A scenario file as a whole: what it is called, its axes and its cases.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::copies;
 use crate::decode::{Fields, keys, parse, text};
@@ -13,6 +14,7 @@ use crate::resolve::resolve;
 use crate::scenario::Case;
 use crate::seeds::SeedRange;
 use crate::source::Source;
+use crate::traces::Traces;
 use crate::tree::{Entry, Node, Span, Value};
 use crate::yaml::{self, Budget};
 
@@ -38,6 +40,8 @@ pub struct Document {
     matrix: Matrix,
     /// Profiles that its cases may name beside those built in and its own.
     given: Vec<NamedProfile>,
+    /// The traces that its cases name.
+    traces: Traces,
     /// The tree without the keys of the file, with its references.
     template: Node,
 }
@@ -67,10 +71,33 @@ pub fn load(source: Source) -> Result<Document, Diagnostics> {
 ///
 /// All that is wrong with the file, not only the first.
 pub fn load_with(source: Source, profiles: Vec<NamedProfile>) -> Result<Document, Diagnostics> {
+    load_in(source, profiles, None)
+}
+
+/// Checks a scenario file as [`load_with`] does; the traces that it names are files below
+/// `directory`, which are read now.
+///
+/// # Errors
+///
+/// All that is wrong with the file and its traces, not only the first.
+pub fn load_beside(
+    source: Source,
+    profiles: Vec<NamedProfile>,
+    directory: &Path,
+) -> Result<Document, Diagnostics> {
+    load_in(source, profiles, Some(directory))
+}
+
+fn load_in(
+    source: Source,
+    profiles: Vec<NamedProfile>,
+    directory: Option<&Path>,
+) -> Result<Document, Diagnostics> {
     let mut problems = Problems::default();
     let lines = LineIndex::new(&source.text);
-    let document = yaml::parse(&source.text, Budget::SCENARIO, &mut problems)
-        .and_then(|root| Document::decode(&source.name, lines, root, profiles, &mut problems));
+    let document = yaml::parse(&source.text, Budget::SCENARIO, &mut problems).and_then(|root| {
+        Document::decode(&source.name, lines, root, profiles, directory, &mut problems)
+    });
     match document {
         Some(document) if problems.is_empty() => Ok(document),
         _ => Err(Diagnostics::new(source, problems.take())),
@@ -125,8 +152,8 @@ impl Document {
         let mut problems = Problems::default();
         let tree = self.matrix.expand(&self.template, index, &mut problems);
         let tree = copies::expand(tree, &mut problems);
-        let scenario =
-            tree.and_then(|tree| resolve(&tree, &self.lines, &self.given, &mut problems));
+        let scenario = tree
+            .and_then(|tree| resolve(&tree, &self.lines, &self.given, &self.traces, &mut problems));
         Case {
             labels: self.labels(index),
             scenario: scenario.expect("every case was resolved without a problem by `load`"),
@@ -156,6 +183,7 @@ impl Document {
         lines: LineIndex,
         root: Node,
         given: Vec<NamedProfile>,
+        directory: Option<&Path>,
         problems: &mut Problems,
     ) -> Option<Self> {
         if !is_supported(&root, problems) {
@@ -185,15 +213,16 @@ impl Document {
             axes: Vec::new(),
             matrix: matrix.unwrap_or_default(),
             given,
+            traces: Traces::default(),
             template: template(root),
         };
         document.axes = document.matrix.axes();
-        document.check(problems);
+        document.check(directory, problems);
         Some(document)
     }
 
     /// Reports what is wrong with the references, and then with any of the cases.
-    fn check(&mut self, problems: &mut Problems) {
+    fn check(&mut self, directory: Option<&Path>, problems: &mut Problems) {
         let nodes = self.matrix.expanded_count(&self.template);
         let cases = self.case_count();
         if nodes > MAX_NODES || nodes.saturating_mul(cases) > MAX_CASE_NODES {
@@ -211,7 +240,9 @@ impl Document {
         for case in 0..cases {
             let tree = self.matrix.expand(&self.template, case, &mut case_problems);
             if let Some(tree) = copies::expand(tree, &mut case_problems) {
-                let _checked_only = resolve(&tree, &self.lines, &self.given, &mut case_problems);
+                self.traces.read_of(&tree, directory);
+                let (lines, given) = (&self.lines, &self.given);
+                let _checked_only = resolve(&tree, lines, given, &self.traces, &mut case_problems);
             }
             for problem in case_problems.take() {
                 // Copies have the problems of their original, each with its number in the message.

@@ -9,6 +9,7 @@ use crate::decode::{Fields, address, at_most, keys, list, span_of_run, text};
 use crate::firewall_keys;
 use crate::lan::externals;
 use crate::limits::MAX_EVENTS;
+use crate::link::LinkKeys;
 use crate::problem::{Problem, Problems};
 use crate::scenario::FirewallChoice;
 use crate::tree::{Entry, Located, Node};
@@ -46,6 +47,9 @@ pub(crate) enum Verb<'t> {
     SetFirewall {
         firewall: Box<FirewallChoice>,
     },
+    SetLink {
+        link: Box<LinkKeys>,
+    },
     LogIn,
 }
 
@@ -59,6 +63,7 @@ impl Verb<'_> {
             | Self::NatFlush
             | Self::Reboot { external: NewExternal::Keep, .. }
             | Self::SetFirewall { .. }
+            | Self::SetLink { .. }
             | Self::LogIn => true,
             Self::LinkDown
             | Self::ServerStop
@@ -89,6 +94,22 @@ const VERBS: &[(&str, &[&str])] = &[
     ("readdress", &["external"]),
     ("roam", &["to", "interface", "address", "ipv6_address"]),
     ("set_firewall", &["firewall"]),
+    (
+        "set_link",
+        &[
+            "interface",
+            "up",
+            "down",
+            "delay",
+            "queue",
+            "mtu",
+            "loss",
+            "jitter",
+            "duplicate",
+            "corrupt",
+            "preset",
+        ],
+    ),
     ("log_in", &[]),
 ];
 
@@ -180,6 +201,17 @@ fn verb<'t>(
             let entry = required(fields, word, "firewall", problems)?;
             let firewall = firewall_keys::decode(entry, catalogue, problems)?;
             Verb::SetFirewall { firewall: Box::new(firewall) }
+        }
+        "set_link" => {
+            if fields.others(&["at", "set_link", "interface"]).next().is_none()
+                && fields.has_only_known()
+            {
+                problems.push(
+                    Problem::new(fields.at(), "`set_link` needs a key of a link")
+                        .label("would change nothing"),
+                );
+            }
+            Verb::SetLink { link: Box::new(LinkKeys::of(fields, catalogue, problems)) }
         }
         _ => Verb::LogIn,
     })

@@ -27,6 +27,13 @@ pub(crate) struct InterfaceKeys<'t> {
     pub(crate) uplink: LinkKeys,
 }
 
+impl InterfaceKeys<'_> {
+    /// Says whether its first address is a public IPv6 one.
+    pub(crate) fn is_public_ipv6(&self) -> bool {
+        matches!(&self.place, Place::Internet { address } if address.value.is_ipv6())
+    }
+}
+
 pub(crate) enum Place<'t> {
     Lan { lan: Located<&'t str>, address: Option<Located<IpAddr>> },
     Internet { address: Located<IpAddr> },
@@ -52,8 +59,8 @@ fn host<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems
     };
     let Some(fields) = fields else { return host };
     host.interfaces = match fields.get("interfaces") {
-        None => interface(&fields, "a host", problems).into_iter().collect(),
-        Some(several) => interfaces(&fields, several, problems),
+        None => interface(&fields, "a host", catalogue, problems).into_iter().collect(),
+        Some(several) => interfaces(&fields, several, catalogue, problems),
     };
     host.firewall =
         fields.get("firewall").and_then(|entry| firewall_keys::decode(entry, catalogue, problems));
@@ -77,6 +84,7 @@ pub(crate) fn portal_on_host(firewall: Span) -> Problem {
 fn interfaces<'t>(
     host: &Fields<'t>,
     several: &'t Entry,
+    catalogue: &Catalogue<'_>,
     problems: &mut Problems,
 ) -> Vec<InterfaceKeys<'t>> {
     for other in host.others(&["interfaces", "firewall", "serve"]) {
@@ -99,7 +107,8 @@ fn interfaces<'t>(
     let mut interfaces: Vec<InterfaceKeys<'t>> = Vec::with_capacity(items.len());
     for item in items {
         let fields = Fields::open(item, item.span, &keys::INTERFACE, problems);
-        let Some(next) = fields.and_then(|fields| interface(&fields, "an interface", problems))
+        let Some(next) =
+            fields.and_then(|fields| interface(&fields, "an interface", catalogue, problems))
         else {
             continue;
         };
@@ -124,6 +133,7 @@ fn interfaces<'t>(
 fn interface<'t>(
     fields: &Fields<'t>,
     what: &str,
+    catalogue: &Catalogue<'_>,
     problems: &mut Problems,
 ) -> Option<InterfaceKeys<'t>> {
     let place = place(fields, what, problems);
@@ -134,7 +144,7 @@ fn interface<'t>(
                 .label("expected an address like `2001:db8:1::10`"),
         );
     }
-    let uplink = link(fields, "uplink", problems);
+    let uplink = link(fields, "uplink", catalogue, problems);
     Some(InterfaceKeys {
         place: place?,
         ipv6_address: ipv6_address.filter(|second| second.value.is_ipv6()),

@@ -127,7 +127,7 @@ fn lan<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems)
         lan.ipv6 = None;
     }
     lan.isolate = fields.optional("isolate", problems, boolean).unwrap_or(false);
-    lan.link = link(&fields, "link", problems);
+    lan.link = link(&fields, "link", catalogue, problems);
     let is_dual = fields.get("ipv6").is_some();
     lan.gateway =
         fields.get("gateway").and_then(|entry| gateway(entry, is_dual, catalogue, problems));
@@ -135,8 +135,14 @@ fn lan<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems)
 }
 
 /// The link keys at `key`; none when they are absent or were reported.
-pub(crate) fn link(fields: &Fields<'_>, key: &'static str, problems: &mut Problems) -> LinkKeys {
-    fields.get(key).and_then(|entry| LinkKeys::decode(entry, problems)).unwrap_or_default()
+pub(crate) fn link(
+    fields: &Fields<'_>,
+    key: &'static str,
+    catalogue: &Catalogue<'_>,
+    problems: &mut Problems,
+) -> LinkKeys {
+    let link = fields.get(key).and_then(|entry| LinkKeys::decode(entry, catalogue, problems));
+    link.unwrap_or_default()
 }
 
 fn gateway<'t>(
@@ -196,7 +202,7 @@ fn gateway<'t>(
         via: fields
             .optional("via", problems, |node, problems| text(node, "the name of a LAN", problems)),
         icmp_errors: fields.optional("icmp_errors", problems, boolean).unwrap_or(true),
-        uplink: link(&fields, "uplink", problems),
+        uplink: link(&fields, "uplink", catalogue, problems),
         forwards: forwards.iter().filter_map(|item| forward(item, problems)).collect(),
     })
 }

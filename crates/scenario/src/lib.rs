@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod bottleneck;
 mod catalogue;
 mod copies;
 mod decode;
@@ -55,11 +56,14 @@ mod mutation_tests;
 mod nat_check;
 mod nat_keys;
 mod nat_properties;
+mod pipe_keys;
 mod policy;
 mod pool;
+mod preset;
 mod problem;
 mod profile;
 mod profile_keys;
+mod queue_keys;
 mod reference;
 mod resolve;
 mod scenario;
@@ -68,19 +72,23 @@ mod session;
 mod source;
 mod timeline;
 mod topology;
+mod traces;
 mod tree;
 mod validate;
+mod wire_keys;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use document::{Axis, Document, LANGUAGE_VERSION, load, load_with};
+pub use document::{Axis, Document, LANGUAGE_VERSION, load, load_beside, load_with};
 pub use profile::{NamedProfile, load_profiles};
 pub use scenario::{
-    Amount, Attachment, Bounds, Case, CongestionControl, DatagramsLoad, Discovery, Event,
-    EventAction, Expect, ExpectedPath, FirewallChoice, FirewallTarget, Gateway, Host, HostIndex,
-    IceState, Interface, Internet, Ipv6Gateway, Lan, LanIndex, Link, LinkTarget, Load, LoadExpect,
-    NamedLoad, NatChoice, Path, ProfileRef, QuicLoad, Reach, Restart, Scenario, SctpLoad,
-    SecondLan, Sender, Serve, Session, Stack, TcpLoad, Transfer, TurnService, UnknownWordError,
+    Amount, Attachment, Bounds, Case, Codel, CongestionControl, DatagramsLoad, Discovery,
+    Distribution, Event, EventAction, Expect, ExpectedPath, Fate, FirewallChoice, FirewallTarget,
+    FqCodel, Gateway, GilbertElliott, Host, HostIndex, IceState, Interface, Internet, Ipv6Gateway,
+    Jitter, Lan, LanIndex, Line, Link, LinkTarget, Load, LoadExpect, Loss, NamedLoad, NatChoice,
+    Path, Pipe, ProfileRef, Queue, QueueLimit, QuicLoad, RateSchedule, Reach, Red, Restart,
+    Scenario, SctpLoad, SecondLan, Sender, Serve, Session, Shaper, Stack, TcpLoad, Transfer,
+    TurnService, UnknownWordError,
 };
 pub use seeds::{ParseSeedsError, SeedRange};
 pub use source::{LoadError, Source};

@@ -92,3 +92,13 @@ pub const MAX_DATAGRAM: ByteCount = ByteCount::new(1_200);
 pub const MAX_DATAGRAMS: u64 = 50_000_000;
 /// The most samples of what arrived that a load may take.
 pub const MAX_SAMPLES: u64 = 100_000;
+/// A full packet where no MTU is given, in bytes: what Ethernet carries.
+pub const FULL_PACKET: u64 = 1_500;
+/// The most packets that a queue may hold.
+pub const MAX_QUEUE_PACKETS: u32 = 10_000_000;
+/// The most steps of a schedule of rates.
+pub const MAX_STEPS: usize = 10_000;
+/// The longest pattern of losses, and the most numbers of lost packets.
+pub const MAX_LOSSES: usize = 100_000;
+/// The most files of traces that a document names.
+pub const MAX_TRACES: usize = 100;

@@ -261,7 +261,7 @@ fn assert_resolved(scenario: &Scenario) {
 fn check(text: &str, root: Node) -> bool {
     let mut problems = Problems::default();
     let document =
-        Document::decode("test.yaml", LineIndex::new(text), root, Vec::new(), &mut problems);
+        Document::decode("test.yaml", LineIndex::new(text), root, Vec::new(), None, &mut problems);
     if problems.is_empty() {
         document.expect("what is not reported is valid").cases().for_each(|case| {
             assert_resolved(&case.scenario);

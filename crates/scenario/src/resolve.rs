@@ -9,6 +9,7 @@ use natbed_nat::{Forward, PortBlocks, TranslatorConfig};
 use natbed_units::SimDuration;
 
 use crate::address::{self, Addresses, Pair, Plan};
+use crate::bottleneck::Routes;
 use crate::catalogue::Catalogue;
 use crate::decode::{Fields, delay, keys, span_of_run};
 use crate::diagnostic::LineIndex;
@@ -27,6 +28,7 @@ use crate::scenario::{
 };
 use crate::session::{self, SessionKeys};
 use crate::topology::{self, Upstream};
+use crate::traces::Traces;
 use crate::tree::{Entry, Located, Node, Span};
 
 const DEFAULT_INTERNET: Internet = Internet { delay: SimDuration::from_millis(20) };
@@ -53,9 +55,10 @@ pub(crate) fn resolve(
     root: &Node,
     lines: &LineIndex,
     given: &[NamedProfile],
+    traces: &Traces,
     problems: &mut Problems,
 ) -> Option<Scenario> {
-    let written = Written::decode(root, given, problems)?;
+    let written = Written::decode(root, given, traces, problems)?;
     let mut upstreams = topology::upstreams(&written.lans, &written.lan_names, problems);
     written.check_internet(&mut upstreams, problems);
     let domains = topology::domains(&written.lans, &upstreams);
@@ -75,16 +78,22 @@ pub(crate) fn resolve(
     );
     let lans = written.resolve_lans(&upstreams, &addresses, problems);
     let hosts = written.resolve_hosts(&addresses, problems);
-    let sessions = written.resolve_sessions(&addresses, lines, problems);
+    let routes = Routes { upstreams: &upstreams, lans: &lans, hosts: &hosts };
+    let sessions = written.resolve_sessions(&addresses, &routes, lines, problems);
     let events = written.resolve_events(&upstreams, &addresses, problems);
     let Written { internet, horizon, .. } = written;
     problems.is_empty().then_some(Scenario { internet, lans, hosts, sessions, events, horizon })
 }
 
 impl<'t> Written<'t> {
-    fn decode(root: &'t Node, given: &[NamedProfile], problems: &mut Problems) -> Option<Self> {
+    fn decode(
+        root: &'t Node,
+        given: &[NamedProfile],
+        traces: &Traces,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let fields = Fields::open(root, root.span, &keys::DOCUMENT, problems)?;
-        let mut catalogue = Catalogue::new(given);
+        let mut catalogue = Catalogue::new(given).with_traces(traces);
         if let Some(entry) = fields.get("profiles") {
             profile_keys::decode(entry, &mut catalogue, problems);
         }
@@ -201,7 +210,7 @@ impl<'t> Written<'t> {
                     IpNet::V4(_) => None,
                 }),
                 isolate: lan.isolate,
-                link: lan.link.over(Link::default()),
+                link: lan.link.checked_over(&Link::default(), problems),
                 gateway,
                 second_of,
             }));
@@ -233,7 +242,6 @@ impl<'t> Written<'t> {
         if outside.iter().flatten().any(IpAddr::is_ipv6) {
             gateway.uplink.check_ipv6(problems);
         }
-        let base = via.map_or(Link::default(), |via| self.lans[via].link.over(Link::default()));
         let (external, pool) = outside[main].split_first()?;
         Some(Gateway {
             inside: inside[main]?,
@@ -243,7 +251,7 @@ impl<'t> Written<'t> {
             nat,
             firewall: gateway.main.firewall.clone(),
             icmp_errors: gateway.icmp_errors,
-            uplink: gateway.uplink.over(base),
+            uplink: gateway.uplink.checked_over(&self.lan_link(via), problems),
             ipv6: ipv6_nat.and_then(|nat| {
                 let (external, pool) = outside[IPV6].split_first()?;
                 Some(Ipv6Gateway {
@@ -373,7 +381,7 @@ impl<'t> Written<'t> {
                 if pair[IPV6].is_some() {
                     interface.uplink.check_ipv6(problems);
                 }
-                self.interface(lan, *pair, interface.uplink)
+                self.interface(lan, *pair, &interface.uplink, problems)
             });
             hosts.push(Host {
                 name: host.name.value.to_owned(),
@@ -390,15 +398,20 @@ impl<'t> Written<'t> {
         &self,
         lan: Option<usize>,
         [ipv4, ipv6]: Pair,
-        uplink: LinkKeys,
+        uplink: &LinkKeys,
+        problems: &mut Problems,
     ) -> Option<Interface> {
-        let base = lan.map_or(Link::default(), |lan| self.lans[lan].link.over(Link::default()));
         Some(Interface {
             attachment: lan.map_or(Attachment::Internet, |lan| Attachment::Lan(LanIndex(lan))),
             address: ipv4.or(ipv6)?,
             ipv6_address: ipv4.and(ipv6),
-            link: uplink.over(base),
+            link: uplink.checked_over(&self.lan_link(lan), problems),
         })
+    }
+
+    /// What a link is that says nothing of its own: as the LAN that it leads to has it.
+    pub(crate) fn lan_link(&self, lan: Option<usize>) -> Link {
+        lan.map_or_else(Link::default, |lan| self.lans[lan].link.over(&Link::default()))
     }
 }
 

@@ -1,5 +1,8 @@
 //! Events held against the world they happen in, one after the other as time goes by.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use crate::address::{Addresses, EventAddresses};
 use crate::event::{EventKeys, NewExternal, Verb};
 use crate::host::{Place, portal_on_host};
@@ -8,7 +11,9 @@ use crate::link::LinkKeys;
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
-use crate::scenario::{Event, EventAction, FirewallTarget, HostIndex, LanIndex, LinkTarget, Serve};
+use crate::scenario::{
+    Event, EventAction, FirewallTarget, HostIndex, LanIndex, Link, LinkTarget, Serve,
+};
 use crate::topology::Upstream;
 use crate::tree::Located;
 
@@ -18,6 +23,10 @@ struct Moment {
     places: Vec<Vec<Option<usize>>>,
     /// Whether the gateway of each LAN has a captive portal.
     portals: Vec<bool>,
+    /// The links of hosts' interfaces that were changed, until they move.
+    links: BTreeMap<(usize, usize), Link>,
+    /// The uplinks that were changed, by LAN.
+    uplinks: BTreeMap<usize, Link>,
 }
 
 impl Written<'_> {
@@ -40,8 +49,7 @@ impl Written<'_> {
                         .label(format!("the run ends after {}", self.horizon)),
                 );
             }
-            let action =
-                self.action(event, &addresses.events[index], upstreams, &mut moment, problems);
+            let action = self.action(event, index, addresses, upstreams, &mut moment, problems);
             events.extend(action.map(|action| Event { at: event.at.value, action }));
         }
         events
@@ -62,18 +70,25 @@ impl Written<'_> {
             let ipv6 = gateway.and_then(|gateway| gateway.ipv6.firewall.as_ref());
             main.into_iter().chain(ipv6).any(|firewall| firewall.config.captive_portal)
         });
-        Moment { places: places.collect(), portals: portals.collect() }
+        Moment {
+            places: places.collect(),
+            portals: portals.collect(),
+            links: BTreeMap::new(),
+            uplinks: BTreeMap::new(),
+        }
     }
 
     fn action(
         &self,
         event: &EventKeys<'_>,
-        addresses: &EventAddresses,
+        index: usize,
+        all: &Addresses,
         upstreams: &[Upstream],
         moment: &mut Moment,
         problems: &mut Problems,
     ) -> Option<EventAction> {
         let name = event.target;
+        let addresses = &all.events[index];
         Some(match &event.verb {
             Verb::LinkDown => EventAction::LinkDown(self.link_target(event, moment, problems)?),
             Verb::LinkUp => EventAction::LinkUp(self.link_target(event, moment, problems)?),
@@ -116,8 +131,63 @@ impl Written<'_> {
                 }
                 EventAction::SetFirewall { target, firewall: firewall.clone() }
             }
+            Verb::SetLink { link } => {
+                self.set_link(event, link, all, upstreams, moment, problems)?
+            }
             Verb::LogIn => self.log_in(name, upstreams, moment, problems)?,
         })
+    }
+
+    /// Changes a link, or the links of a host, on top of what they are by then.
+    fn set_link(
+        &self,
+        event: &EventKeys<'_>,
+        keys: &LinkKeys,
+        addresses: &Addresses,
+        upstreams: &[Upstream],
+        moment: &mut Moment,
+        problems: &mut Problems,
+    ) -> Option<EventAction> {
+        let target = self.link_target(event, moment, problems)?;
+        let interfaces = match target {
+            LinkTarget::Gateway(LanIndex(lan)) => {
+                let via = match upstreams[lan] {
+                    Upstream::Lan(via) => Some(via),
+                    _ => None,
+                };
+                let uplink = &self.lans[lan].gateway.as_ref()?.uplink;
+                let now = moment.uplinks.get(&lan).cloned();
+                let now = now.unwrap_or_else(|| uplink.over(&self.lan_link(via)));
+                if addresses.external[lan].iter().flatten().any(IpAddr::is_ipv6) {
+                    keys.check_ipv6(problems);
+                }
+                let link = keys.checked_over(&now, problems);
+                moment.uplinks.insert(lan, link.clone());
+                return Some(EventAction::SetLink { target, links: vec![link] });
+            }
+            LinkTarget::Host(HostIndex(host)) => {
+                (0..self.hosts[host].interfaces.len()).map(|at| (host, at)).collect()
+            }
+            LinkTarget::Interface(HostIndex(host), interface) => vec![(host, interface)],
+        };
+        let mut links = Vec::with_capacity(interfaces.len());
+        for (host, interface) in interfaces {
+            let place = moment.places[host].get(interface).copied().flatten();
+            let own = self.hosts[host].interfaces.get(interface)?;
+            let now = moment.links.get(&(host, interface)).cloned();
+            let now = now.unwrap_or_else(|| own.uplink.over(&self.lan_link(place)));
+            let has_ipv6 = match place {
+                Some(lan) => self.lans[lan].subnet_of(IPV6).is_some(),
+                None => own.ipv6_address.is_some() || own.is_public_ipv6(),
+            };
+            if has_ipv6 {
+                keys.check_ipv6(problems);
+            }
+            let link = keys.checked_over(&now, problems);
+            moment.links.insert((host, interface), link.clone());
+            links.push(link);
+        }
+        Some(EventAction::SetLink { target, links })
     }
 
     fn link_target(
@@ -317,12 +387,14 @@ impl Written<'_> {
             );
         }
         moment.places[host][interface] = Some(lan);
-        let uplink = keys.interfaces.get(interface).map_or(LinkKeys::default(), |keys| keys.uplink);
+        let none = LinkKeys::default();
+        let uplink = keys.interfaces.get(interface).map_or(&none, |keys| &keys.uplink);
         if addresses.roamed[IPV6].is_some() {
             uplink.check_ipv6(problems);
         }
-        let to = self.interface(Some(lan), addresses.roamed, uplink)?;
-        Some(EventAction::Roam { host: HostIndex(host), interface, to })
+        let to = self.interface(Some(lan), addresses.roamed, uplink, problems)?;
+        moment.links.remove(&(host, interface));
+        Some(EventAction::Roam { host: HostIndex(host), interface, to: Box::new(to) })
     }
 
     fn firewall_target(

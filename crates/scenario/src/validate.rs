@@ -3,6 +3,7 @@
 use natbed_units::SimDuration;
 
 use crate::address::Addresses;
+use crate::bottleneck::Routes;
 use crate::diagnostic::LineIndex;
 use crate::event::Verb;
 use crate::expect::ExpectKeys;
@@ -21,17 +22,21 @@ impl Written<'_> {
     pub(crate) fn resolve_sessions(
         &self,
         addresses: &Addresses,
+        routes: &Routes<'_>,
         lines: &LineIndex,
         problems: &mut Problems,
     ) -> Vec<Session> {
         let sessions = self.sessions.iter();
-        sessions.filter_map(|session| self.session(session, addresses, lines, problems)).collect()
+        sessions
+            .filter_map(|session| self.session(session, addresses, routes, lines, problems))
+            .collect()
     }
 
     fn session(
         &self,
         session: &SessionKeys<'_>,
         addresses: &Addresses,
+        routes: &Routes<'_>,
         lines: &LineIndex,
         problems: &mut Problems,
     ) -> Option<Session> {
@@ -44,6 +49,9 @@ impl Written<'_> {
         }
         let reach = self.reach(session, between, addresses, problems);
         let loads = self.loads(session, problems);
+        if let Some(between) = between {
+            self.check_bottleneck(session, between, routes, problems);
+        }
         self.check_ipv4(&session.stun, problems);
         self.check_ipv4(&session.turn, problems);
         self.check_time(session, problems);

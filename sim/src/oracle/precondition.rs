@@ -3,8 +3,8 @@
 use natbed_nat::{
     FirewallConfig, Mapping, NatConfig, Pooling, PortAllocation, PortBlocks, WanInput,
 };
-use natbed_scenario::{EventAction, HostIndex, LanIndex, NatChoice, Scenario, Session};
-use natbed_units::SimDuration;
+use natbed_scenario::{EventAction, HostIndex, LanIndex, Loss, NatChoice, Scenario, Session};
+use natbed_units::{Ppm, SimDuration};
 
 use super::Oracle;
 use super::side::{Hop, Side};
@@ -131,12 +131,30 @@ fn check_firewall(firewall: &FirewallConfig) -> Result<(), Oracle> {
     Err(Oracle::open(reason))
 }
 
+/// What checks, which are sent several times, get through without harm.
+const LOSS_MAX: Ppm = match Ppm::new(10_000) {
+    Some(one_percent) => one_percent,
+    None => Ppm::ZERO,
+};
+
+/// Says whether so much is lost that which pair is found may be another one.
+fn may_lose_checks(loss: &Loss) -> bool {
+    match loss {
+        Loss::None => false,
+        Loss::Independent(share) => *share > LOSS_MAX,
+        Loss::GilbertElliott(_) | Loss::Pattern(_) | Loss::Packets(_) => true,
+    }
+}
+
 pub(super) fn check_links(session: &Session, sides: &[Side<'_>; 2]) -> Result<(), Oracle> {
     let largest = session.loads.iter().map(|load| load.load.largest_datagram().bytes()).max();
     let largest = largest.unwrap_or(0) + CHECK_BYTES;
-    let mut links = sides.iter().flat_map(Side::links);
-    if links.any(|link| link.mtu.is_some_and(|mtu| u64::from(mtu) < largest)) {
+    let pipes = || sides.iter().flat_map(Side::links).flat_map(|link| [&link.up, &link.down]);
+    if pipes().any(|pipe| pipe.mtu.is_some_and(|mtu| u64::from(mtu) < largest)) {
         return Err(Oracle::open("a link may be too narrow for checks or payload"));
+    }
+    if pipes().any(|pipe| pipe.corrupt > LOSS_MAX || may_lose_checks(&pipe.loss)) {
+        return Err(Oracle::open("a link may lose too many checks"));
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use natbed_peer::RESTARTS_MAX;
 use natbed_scenario::{
-    Amount, Attachment, HostIndex, Interface, LanIndex, Load, Restart, Scenario, Sender, Session,
-    Transfer,
+    Amount, Attachment, Event, EventAction, HostIndex, Interface, LanIndex, Load, Pipe, Restart,
+    Scenario, Sender, Session, Transfer,
 };
 use natbed_units::{Rate, SimDuration};
 
@@ -75,6 +75,10 @@ fn bytes_in(rate: Rate, span: SimDuration) -> u64 {
 /// The rate that payload from a peer to the other one cannot exceed, as far as their own links and
 /// gateways tell.
 fn fastest(scenario: &Scenario, session: &Session, from: usize) -> Rate {
+    let changes = |event: &Event| matches!(event.action, EventAction::SetLink { .. });
+    if scenario.events.iter().any(changes) {
+        return UNLIMITED;
+    }
     let [sender, receiver] = [session.between[from], session.between[1 - from]];
     let lans = |host: HostIndex| {
         let interfaces = scenario.hosts[host.0].interfaces.iter();
@@ -85,7 +89,7 @@ fn fastest(scenario: &Scenario, session: &Session, from: usize) -> Rate {
     };
     let share_a_gateway = lans(sender).any(|lan| lans(receiver).any(|other| other == lan));
     let up = |interface: &Interface| {
-        let own = interface.link.up;
+        let own = most(&interface.link.up);
         let uplink = match interface.attachment {
             Attachment::Lan(lan) if !share_a_gateway => uplink(scenario, lan),
             Attachment::Lan(_) | Attachment::Internet => None,
@@ -96,5 +100,10 @@ fn fastest(scenario: &Scenario, session: &Session, from: usize) -> Rate {
 }
 
 fn uplink(scenario: &Scenario, lan: LanIndex) -> Option<Rate> {
-    scenario.gateway(lan)?.uplink.up
+    most(&scenario.gateway(lan)?.uplink.up)
+}
+
+/// The rate of a line in the long run.
+fn most(pipe: &Pipe) -> Option<Rate> {
+    pipe.line.most().map(|(rate, _)| rate)
 }

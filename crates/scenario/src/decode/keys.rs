@@ -76,7 +76,45 @@ pub(crate) static PROFILE: Keys =
 pub(crate) static INTERNET: Keys = keys("the Internet", &["delay"]);
 pub(crate) static LAN: Keys =
     keys("a LAN", &["subnet", "ipv6", "isolate", "link", "gateway", "copies"]);
-pub(crate) static LINK: Keys = keys("a link", &["delay", "down", "up", "queue", "mtu"]);
+pub(crate) static LINK: Keys = keys(
+    "a link",
+    &["delay", "down", "up", "queue", "mtu", "loss", "jitter", "duplicate", "corrupt", "preset"],
+);
+pub(crate) static PIPE: Keys = keys(
+    "one direction of a link",
+    &[
+        "rate",
+        "burst",
+        "peak",
+        "trace",
+        "schedule",
+        "delay",
+        "queue",
+        "mtu",
+        "loss",
+        "jitter",
+        "duplicate",
+        "corrupt",
+    ],
+);
+pub(crate) static TRACE: Keys = keys("a trace", &["file", "opportunities_ms"]);
+pub(crate) static SCHEDULE: Keys = keys("a schedule", &["steps", "repeat"]);
+pub(crate) static STEP: Keys = keys("a step of a schedule", &["at", "rate"]);
+pub(crate) static QUEUE: Keys = keys("a queue", &["drop_tail", "codel", "fq_codel", "red"]);
+pub(crate) static DROP_TAIL: Keys = keys("a drop-tail queue", &["bytes", "packets"]);
+pub(crate) static CODEL: Keys =
+    keys("a CoDel queue", &["target", "interval", "ecn", "bytes", "packets"]);
+pub(crate) static FQ_CODEL: Keys = keys(
+    "an FQ-CoDel queue",
+    &["target", "interval", "ecn", "bytes", "packets", "flows", "quantum"],
+);
+pub(crate) static RED: Keys =
+    keys("a RED queue", &["min", "max", "max_share", "weight", "ecn", "bytes", "packets"]);
+pub(crate) static LOSS: Keys = keys("a loss", &["gilbert_elliott", "pattern", "packets"]);
+pub(crate) static GILBERT_ELLIOTT: Keys =
+    keys("a Gilbert-Elliott wire", &["bad", "good", "loss_bad", "loss_good"]);
+pub(crate) static JITTER: Keys =
+    keys("jitter", &["uniform", "normal", "pareto", "correlation", "reorder"]);
 pub(crate) static GATEWAY: Keys = keys(
     "a gateway",
     &["nat", "firewall", "via", "external", "uplink", "forwards", "icmp_errors", "ipv6", "of"],
@@ -232,6 +270,17 @@ pub(crate) static EVENT: Keys = keys(
         "address",
         "ipv6_address",
         "firewall",
+        "set_link",
+        "up",
+        "down",
+        "delay",
+        "queue",
+        "mtu",
+        "loss",
+        "jitter",
+        "duplicate",
+        "corrupt",
+        "preset",
     ],
 );
 
@@ -244,6 +293,18 @@ pub(crate) static ALL: &[&Keys] = &[
     &INTERNET,
     &LAN,
     &LINK,
+    &PIPE,
+    &TRACE,
+    &SCHEDULE,
+    &STEP,
+    &QUEUE,
+    &DROP_TAIL,
+    &CODEL,
+    &FQ_CODEL,
+    &RED,
+    &LOSS,
+    &GILBERT_ELLIOTT,
+    &JITTER,
     &GATEWAY,
     &IPV6_GATEWAY,
     &FORWARD,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use natbed_units::SimDuration;
 
-use super::{FirewallChoice, HostIndex, Interface, LanIndex};
+use super::{FirewallChoice, HostIndex, Interface, LanIndex, Link};
 
 /// Something that happens to the network during the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub enum EventAction {
         /// The interface's place in [`Host::interfaces`](super::Host::interfaces).
         interface: usize,
         /// What the interface is from now on.
-        to: Interface,
+        to: Box<Interface>,
     },
     /// A LAN's gateway or a host has another firewall, which knows no flows yet.
     ///
@@ -61,6 +61,14 @@ pub enum EventAction {
         target: FirewallTarget,
         /// The new firewall.
         firewall: Box<FirewallChoice>,
+    },
+    /// Links are like this from now on.
+    SetLink {
+        /// Whose.
+        target: LinkTarget,
+        /// What they are: that of the gateway or of the interface, or those of all interfaces of
+        /// the host, in their order.
+        links: Vec<Link>,
     },
     /// A host logs in to the captive portal of its LAN's gateway.
     LogIn {

@@ -46,7 +46,7 @@ impl Host {
 }
 
 /// An interface of a host: what its link leads to, and its addresses there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// What the link leads to.
     pub attachment: Attachment,

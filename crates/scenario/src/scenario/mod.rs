@@ -4,16 +4,21 @@
 mod event;
 mod gateway;
 mod host;
+mod link;
 mod load;
 mod session;
 mod words;
 
 use ipnet::{IpNet, Ipv6Net};
-use natbed_units::{ByteCount, Rate, SimDuration};
+use natbed_units::SimDuration;
 
 pub use event::{Event, EventAction, FirewallTarget, LinkTarget};
 pub use gateway::{FirewallChoice, Gateway, Ipv6Gateway, NatChoice, ProfileRef, SecondLan};
 pub use host::{Attachment, Host, Interface, Serve, TurnService};
+pub use link::{
+    Codel, Distribution, Fate, FqCodel, GilbertElliott, Jitter, Line, Link, Loss, Pipe, Queue,
+    QueueLimit, RateSchedule, Red, Shaper,
+};
 pub use load::{
     Amount, Bounds, DatagramsLoad, Load, LoadExpect, NamedLoad, QuicLoad, SctpLoad, TcpLoad,
     Transfer,
@@ -131,33 +136,5 @@ impl Lan {
     /// Returns its subnets, the first one first.
     pub fn subnets(&self) -> impl Iterator<Item = IpNet> {
         [Some(self.subnet), self.ipv6.map(IpNet::V6)].into_iter().flatten()
-    }
-}
-
-/// A link, both directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Rate toward the attached box; `None` is unlimited.
-    pub down: Option<Rate>,
-    /// Rate away from the attached box; `None` is unlimited.
-    pub up: Option<Rate>,
-    /// One-way delay, the same in both directions.
-    pub delay: SimDuration,
-    /// Bytes that wait before a rate; more are dropped.
-    pub queue: ByteCount,
-    /// The largest packet in bytes; `None` is unlimited.
-    pub mtu: Option<u16>,
-}
-
-impl Default for Link {
-    /// 100 us, unlimited, with a queue of 256 KiB for when a rate is set.
-    fn default() -> Self {
-        Self {
-            down: None,
-            up: None,
-            delay: SimDuration::from_micros(100),
-            queue: ByteCount::new(256 << 10),
-            mtu: None,
-        }
     }
 }

@@ -37,7 +37,7 @@ fn an_entry_with_copies_stands_for_several() {
         let at = copy - 1;
         let lan = &scenario.lans[at];
         assert_eq!(lan.subnet.to_string(), format!("192.168.{copy}.0/24"));
-        let delay = lan.gateway.as_ref().unwrap().uplink.delay;
+        let delay = lan.gateway.as_ref().unwrap().uplink.down.delay;
         assert_eq!(delay, SimDuration::from_millis(copy as u64));
         let attachment = scenario.hosts[at].interface().attachment;
         assert_eq!(attachment, natbed_scenario::Attachment::Lan(LanIndex(at)));

@@ -61,9 +61,9 @@ fn a_pool_is_what_follows_the_gateways_own_address() {
     );
     let externals: Vec<_> = gateway.externals().collect();
     assert_eq!(externals, [ip("203.0.113.9"), ip("203.0.113.3")]);
-    assert_eq!((gateway.icmp_errors, gateway.uplink.mtu), (false, Some(1492)));
+    assert_eq!((gateway.icmp_errors, gateway.uplink.up.mtu), (false, Some(1492)));
     let plain = first("  home: { subnet: 10.0.0.0/24, gateway: { nat: linux-masquerade } }");
-    assert_eq!((plain.icmp_errors, plain.uplink.mtu, plain.pool.len()), (true, None, 0));
+    assert_eq!((plain.icmp_errors, plain.uplink.down.mtu, plain.pool.len()), (true, None, 0));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn an_mtu_is_inherited_like_the_rest_of_a_link() {
         "lans: {{ l: {{ subnet: 10.0.0.0/24, link: {{ mtu: 1400B }} }} }}\n\
          hosts: {{ a: {{ lan: l }}, b: {{ lan: l, uplink: {{ mtu: 600B }} }} }}\n{SESSIONS}"
     )));
-    let mtu = |host: usize| scenario.hosts[host].interface().link.mtu;
+    let mtu = |host: usize| scenario.hosts[host].interface().link.up.mtu;
     assert_eq!([mtu(0), mtu(1)], [Some(1400), Some(600)]);
 }
 
@@ -165,7 +165,7 @@ fn hosts_may_have_several_interfaces() {
             (Attachment::Internet, ip("198.51.100.7"), Some(ip("2001:db8::7"))),
         ]
     );
-    assert_eq!(host.interfaces[0].link.delay.to_string(), "9ms");
+    assert_eq!(host.interfaces[0].link.up.delay.to_string(), "9ms");
     assert_eq!(host.interfaces[1].link, natbed_scenario::Link::default());
     assert_eq!(host.address(), ip("192.168.1.7"));
     assert_eq!(host.addresses().count(), 4);

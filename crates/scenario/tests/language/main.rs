@@ -5,6 +5,7 @@ mod diagnostics;
 mod fuzz;
 mod gateways;
 mod limits;
+mod links;
 mod loads;
 mod marked;
 mod matrix;

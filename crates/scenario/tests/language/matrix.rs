@@ -77,7 +77,7 @@ fn values_of_every_type_are_put_in_place() {
         (
             scenario.lans[0].subnet.to_string(),
             gateway.nat.unwrap(),
-            gateway.uplink.delay,
+            gateway.uplink.up.delay,
             session.between.map(|host| host.0),
             session.turn.len(),
             session.start.map(|start| start.as_nanos() / 1_000_000),

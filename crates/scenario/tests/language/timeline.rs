@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use natbed_nat::Action;
 use natbed_scenario::{
-    Attachment, EventAction, FirewallTarget, HostIndex, Interface, LanIndex, Link, LinkTarget,
-    Restart, Scenario,
+    Attachment, EventAction, FirewallTarget, HostIndex, Interface, LanIndex, Line, Link,
+    LinkTarget, Pipe, Restart, Scenario,
 };
 use natbed_units::SimDuration;
 
@@ -80,21 +80,28 @@ fn a_host_that_comes_back_has_its_address_again() {
         "{ at: 1s, roam: a, to: cafe }, { at: 2s, roam: a, to: home }, { at: 3s, roam: a, to: cafe }, \
          { at: 4s, roam: phone, interface: home, to: cafe, address: 192.168.2.9 }",
     );
+    let up = &scenario.hosts[0].interface().link.up.line;
     let cafe = Interface {
         attachment: Attachment::Lan(LanIndex(1)),
         address: ip("192.168.2.10"),
         ipv6_address: Some(ip("2001:db8:1::10")),
         link: Link {
-            up: scenario.hosts[0].interface().link.up,
-            delay: SimDuration::from_millis(7),
-            ..Link::default()
+            up: Pipe { line: up.clone(), delay: SimDuration::from_millis(7), ..Pipe::default() },
+            down: Pipe { delay: SimDuration::from_millis(7), ..Pipe::default() },
         },
     };
-    let roam = |host, interface, to| EventAction::Roam { host: HostIndex(host), interface, to };
-    assert!(cafe.link.up.is_some());
+    let roam = |host, interface, to| {
+        let to = Box::new(to);
+        EventAction::Roam { host: HostIndex(host), interface, to }
+    };
+    assert_ne!(cafe.link.up.line, Line::Unlimited);
     assert_eq!(
         actions[..3],
-        [roam(0, 0, cafe), roam(0, 0, *scenario.hosts[0].interface()), roam(0, 0, cafe),]
+        [
+            roam(0, 0, cafe.clone()),
+            roam(0, 0, scenario.hosts[0].interface().clone()),
+            roam(0, 0, cafe),
+        ]
     );
     let EventAction::Roam { interface: 0, to, .. } = &actions[3] else { panic!("{actions:?}") };
     assert_eq!((to.address, to.ipv6_address), (ip("192.168.2.9"), Some(ip("2001:db8:1::11"))));

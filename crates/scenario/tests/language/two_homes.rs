@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use natbed_nat::{Action, Filtering, Hairpin, Mapping, PortAllocation, profile};
 use natbed_scenario::{
-    Attachment, Discovery, Document, ExpectedPath, HostIndex, LanIndex, Link, Load, Path,
-    SeedRange, Source, Stack, load,
+    Attachment, Discovery, Document, ExpectedPath, HostIndex, LanIndex, Line, Link, Load, Path,
+    Pipe, SeedRange, Source, Stack, load,
 };
 use natbed_units::{ByteCount, Rate, SimDuration};
 
@@ -53,10 +53,11 @@ fn gateways_get_their_addresses_nats_and_links() {
     assert_eq!(gateway.inside, ip("192.168.1.1"));
     assert_eq!(gateway.external, ip("100.64.0.100"));
     assert_eq!(gateway.via, Some(LanIndex(0)));
-    assert_eq!(gateway.uplink.down, Some(Rate::from_bits_per_second(100_000_000)));
-    assert_eq!(gateway.uplink.up, Some(Rate::from_bits_per_second(20_000_000)));
-    assert_eq!(gateway.uplink.delay, SimDuration::from_millis(8));
-    assert_eq!(gateway.uplink.queue, Link::default().queue);
+    assert_eq!(gateway.uplink.down.line, Line::Rate(Rate::from_bits_per_second(100_000_000)));
+    assert_eq!(gateway.uplink.up.line, Line::Rate(Rate::from_bits_per_second(20_000_000)));
+    assert_eq!(gateway.uplink.up.delay, SimDuration::from_millis(8));
+    assert_eq!(gateway.uplink.down.delay, SimDuration::from_millis(8));
+    assert_eq!(gateway.uplink.down.queue, Pipe::default().queue);
 
     let gateway = bob_home.gateway.as_ref().unwrap();
     assert_eq!(gateway.inside, ip("192.168.1.1"));

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use natbed_nat::{Action, Hairpin, Mapping, NatConfig, PortAllocation, WanInput, profile};
 use natbed_scenario::{
-    Bounds, Event, EventAction, HostIndex, IceState, LanIndex, LinkTarget, Load, Scenario,
+    Bounds, Event, EventAction, HostIndex, IceState, LanIndex, Line, Link, LinkTarget, Load, Queue,
+    Scenario,
 };
 use natbed_units::{ByteCount, Ppm, Rate, SimDuration};
 
@@ -151,18 +152,21 @@ fn links_inherit_what_they_do_not_say() {
          home: {{ subnet: 10.0.0.0/24, gateway: {{ nat: linux-masquerade, via: isp, uplink: {{ down: 50mbit }} }} }}\n\
          hosts:\n  a: {{ lan: isp, uplink: {{ delay: 0ms }} }}\n  b: {{ lan: home }}\n{SESSIONS}"
     )));
-    let uplink = |lan: usize| scenario.lans[lan].gateway.as_ref().unwrap().uplink;
-    let mbit = |rate: u64| Some(Rate::from_bits_per_second(rate * 1_000_000));
-    assert_eq!((uplink(0).delay, uplink(0).up), (SimDuration::from_micros(100), None));
-    assert_eq!(uplink(0).queue, ByteCount::new(3_000));
+    let uplink = |lan: usize| scenario.lans[lan].gateway.as_ref().unwrap().uplink.clone();
+    let mbit = |rate: u64| Line::Rate(Rate::from_bits_per_second(rate * 1_000_000));
+    let plain = (SimDuration::from_micros(100), Line::Unlimited);
+    assert_eq!((uplink(0).up.delay, uplink(0).up.line), plain);
+    assert_eq!(uplink(0).up.queue, Queue::drop_tail(ByteCount::new(3_000)));
+    assert_eq!(uplink(0).down.queue, uplink(0).up.queue);
     assert_eq!(
-        (uplink(1).delay, uplink(1).up, uplink(1).down),
+        (uplink(1).up.delay, uplink(1).up.line, uplink(1).down.line),
         (SimDuration::from_millis(3), mbit(10), mbit(50))
     );
-    let link = |host: usize| scenario.hosts[host].interface().link;
-    assert_eq!((link(0).delay, link(0).up, link(0).down), (SimDuration::ZERO, mbit(10), None));
-    assert_eq!((link(1).delay, link(1).up), (SimDuration::from_micros(100), None));
-    assert_eq!(scenario.lans[0].link.delay, SimDuration::from_millis(3));
+    let link = |host: usize| scenario.hosts[host].interface().link.clone();
+    let Link { up, down } = link(0);
+    assert_eq!((up.delay, up.line, down.line), (SimDuration::ZERO, mbit(10), Line::Unlimited));
+    assert_eq!((link(1).up.delay, link(1).up.line), plain);
+    assert_eq!(scenario.lans[0].link.up.delay, SimDuration::from_millis(3));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn events() {
     assert_eq!(
         diagnostics.as_slice()[0].label,
         "expected one of link_down, link_up, server_stop, server_start, nat_flush, reboot, \
-         readdress, roam, set_firewall, log_in"
+         readdress, roam, set_firewall, set_link, log_in"
     );
 }
 

@@ -224,3 +224,56 @@ fn expectations_of_loads() {
         &["recovery is seen by echoes, and the session has none"],
     );
 }
+
+#[test]
+fn transfers_that_a_link_is_too_slow_for() {
+    let world = |links: &str, session: &str| {
+        crate::marked::scenario(&format!(
+            "lans:\n  home: {{ subnet: 192.168.1.0/24, gateway: {{ nat: linux-masquerade, uplink: {{ up: 1mbit }} }} }}\n  \
+             inner: {{ subnet: 10.0.0.0/24, gateway: {{ nat: linux-masquerade, via: home, uplink: {{ down: 2mbit }} }} }}\n\
+             hosts:\n  a: {{ lan: home }}\n  a2: {{ lan: home }}\n  i: {{ lan: inner }}\n  \
+             b: {{ internet: 198.51.100.2{links} }}\nsessions:\n  call: {session}\n"
+        ))
+    };
+    let late = "40MB cannot arrive before the run ends";
+    // 40 MB are 320 Mbit; the run takes 300 s.
+    assert_each(&[
+        (world("", "{ between: [a, b], load: { «quic»: { size: 40MB } } }"), late),
+        (world("", "{ between: [a, b], load: { «file»: { size: 40MB, over: sctp } } }"), late),
+        (world("", "{ between: [b, a], load: { «quic»: { size: 40MB, from: both } } }"), late),
+        (world("", "{ between: [i, b], load: { «sctp»: { size: 40MB } } }"), late),
+        (
+            world(
+                ", uplink: { preset: dsl, up: 1mbit }",
+                "{ between: [b, a], load: { «quic»: { size: 40MB } } }",
+            ),
+            late,
+        ),
+        (
+            world(
+                ", uplink: { down: { schedule: [{ at: 0s, rate: 0bit }, { at: 1s, rate: 1mbit }] } }",
+                "{ between: [i, b], load: { «quic»: { size: 40MB } } }",
+            ),
+            late,
+        ),
+        (
+            world("", "{ between: [a, b], load: { «quic»: { size: 31MB, after: 1min } } }"),
+            "31MB cannot arrive before the run ends",
+        ),
+        (
+            world("", "{ between: [a, i], load: { «quic»: { size: 80MB } } }"),
+            "80MB cannot arrive before the run ends",
+        ),
+    ]);
+    for session in [
+        "{ between: [a, b], load: { quic: { size: 30MB } } }",
+        "{ between: [b, a], load: { quic: { size: 40MB } } }",
+        "{ between: [a, a2], load: { quic: { size: 40MB } } }",
+        "{ between: [i, a], load: { quic: { size: 1GB } } }",
+        "{ between: [a, b], load: { quic: { size: 40MB } } }\nevents: [{ at: 1s, set_link: home, up: 9mbit }]",
+    ] {
+        valid(&world("", session));
+    }
+    let shaped = ", uplink: { down: { rate: 1mbit, burst: 10MB } }";
+    valid(&world(shaped, "{ between: [a, b], load: { quic: { size: 37MB } } }"));
+}

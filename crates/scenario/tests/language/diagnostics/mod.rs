@@ -4,6 +4,7 @@ mod addresses;
 mod document;
 mod events;
 mod firewalls;
+mod links;
 mod loads;
 mod nats;
 mod rendering;
