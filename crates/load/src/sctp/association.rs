@@ -53,6 +53,8 @@ pub(super) struct Association {
     association: Option<(AssociationHandle, sctp_proto::Association)>,
     clock: Clock,
     outgoing: VecDeque<Bytes>,
+    /// Whether anything has happened since it was last asked what to send.
+    has_changed: bool,
     /// A stream that may have more messages to read.
     readable: Option<u16>,
     pub(super) chunks: Chunks,
@@ -88,6 +90,7 @@ impl Association {
             association: None,
             clock: Clock { instant, time: now },
             outgoing: VecDeque::new(),
+            has_changed: true,
             readable: None,
             chunks: Chunks::default(),
         }
@@ -113,6 +116,7 @@ impl Association {
     /// Takes a packet; says whether it has to do with this association.
     pub(super) fn handle_packet(&mut self, now: SimTime, packet: Bytes) -> bool {
         let instant = self.clock.instant(now);
+        self.has_changed = true;
         self.chunks.received(now, &packet);
         match (self.endpoint.handle(instant, SOMEWHERE, None, None, packet), &mut self.association)
         {
@@ -134,7 +138,10 @@ impl Association {
 
     pub(super) fn handle_timeout(&mut self, now: SimTime) {
         let instant = self.clock.instant(now);
-        if let Some((_, association)) = &mut self.association {
+        if let Some((_, association)) = &mut self.association
+            && association.poll_timeout().is_some_and(|timeout| timeout <= instant)
+        {
+            self.has_changed = true;
             association.handle_timeout(instant);
         }
     }
@@ -146,10 +153,12 @@ impl Association {
 
     /// The next packet to send, of those that are ready and those that may become so.
     pub(super) fn poll_packet(&mut self, now: SimTime) -> Option<Bytes> {
-        if self.outgoing.is_empty() {
+        if self.outgoing.is_empty() && self.has_changed {
+            self.has_changed = false;
             let instant = self.clock.instant(now);
             let (_, association) = self.association.as_mut()?;
-            // It has all that may be sent by now, and goes through all that is on its way for it.
+            // Asked once, it has all that its window lets it send. Asked again without a reason it
+            // would send a window of retransmissions more, and look at all that is on its way.
             let transmit = association.poll_transmit(instant);
             if let Some(Payload::RawEncode(packets)) = transmit.map(|transmit| transmit.payload) {
                 packets.iter().for_each(|packet| self.chunks.sent(now, packet));
@@ -218,6 +227,7 @@ impl Association {
         message: &Bytes,
     ) -> Result<(), sctp_proto::Error> {
         let Some((_, association)) = &mut self.association else { return Ok(()) };
+        self.has_changed = true;
         let identifier = match kind {
             Kind::Data => PayloadProtocolIdentifier::Binary,
             Kind::End => PayloadProtocolIdentifier::String,
