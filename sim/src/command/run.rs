@@ -190,13 +190,13 @@ fn is_grid(selected: &[Selected]) -> bool {
     matches!(selected, [one] if one.document.axes().len() >= 2)
 }
 
-/// Says whether any scenario has transfers or calls.
+/// Says whether every scenario has transfers or calls.
 fn is_about_throughput(selected: &[Selected]) -> bool {
     let has_some = |selected: &Selected| {
         let sessions = selected.document.case(0).scenario.sessions;
         sessions.iter().any(has_more_than_echoes)
     };
-    selected.iter().any(has_some)
+    selected.iter().all(has_some)
 }
 
 fn claim(selected: &Selected) -> Claim {

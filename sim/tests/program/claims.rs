@@ -4,12 +4,20 @@ use crate::support::natbed;
 
 #[test]
 fn the_small_claims_hold() {
-    let names = ["asymmetric-lines", "direct-file", "lan-offline", "own-turn", "turn-off"];
+    let names = [
+        "asymmetric-lines",
+        "bufferbloat",
+        "direct-file",
+        "lan-offline",
+        "lossy-wifi",
+        "own-turn",
+        "turn-off",
+    ];
     let paths = names.map(|name| format!("scenarios/claims/{name}.yaml"));
     let ended = natbed(&format!("run --format json {}", paths.join(" ")), &[]).with_code(0);
     let report = ended.report();
     assert_eq!(report.summary.fail + report.summary.error, 0);
-    assert!(report.runs.len() >= 8, "{}", report.runs.len());
+    assert!(report.runs.len() >= 15, "{}", report.runs.len());
 }
 
 #[test]

@@ -78,13 +78,13 @@ fn a_goodput_that_is_missed_names_the_bottleneck() {
 
 #[test]
 fn a_transfer_that_has_not_ended_at_the_horizon_says_how_far_it_got() {
-    let rest = format!("horizon: 4s\n{}", session("load: { quic: { size: 500MB } }"));
+    let rest = format!("horizon: 4s\n{}", session("load: { quic: { size: 9MB } }"));
     let record = record("throughput_unfinished", 100, &homes("linux-masquerade", &rest));
     assert_eq!(record.verdict, Verdict::Fail, "not an error");
     let [reason] = &record.reasons[..] else { panic!("{:?}", record.reasons) };
     let start = "unfinished: the run reached its horizon, at 4s, when ";
     assert!(reason.starts_with(start), "{reason}");
-    assert!(reason.contains(" of 500MB had arrived from alice to bob, the last of it at 3."));
+    assert!(reason.contains(" of 9MB had arrived from alice to bob, the last of it at 3."));
     let transfer = record.load.as_ref().and_then(LoadRecord::transfer).unwrap();
     assert_eq!(transfer.directions[0].completed_ns, None);
     assert!(transfer.directions[0].goodput_bps.is_some(), "what arrived counts");
