@@ -33,14 +33,18 @@ pub(crate) struct Sockets {
     free: Vec<u32>,
     /// Which slot has the socket that is bound there.
     bound: LookupMap<BoundAt, u32>,
-    hosts: BTreeMap<HostId, HostSockets>,
+    /// Those that may have sockets, by their index.
+    hosts: Vec<Option<HostSockets>>,
     datagrams_max: usize,
     bytes_max: usize,
 }
 
 /// A host that may have sockets.
 struct HostSockets {
+    id: HostId,
     addresses: Vec<IpAddr>,
+    /// How many it has.
+    sockets: usize,
     ports: SimRng,
     /// The groups that sockets of the host have joined, and how many have.
     groups: BTreeMap<IpAddr, u32>,
@@ -78,7 +82,7 @@ impl Sockets {
             slots: Vec::new(),
             free: Vec::new(),
             bound: LookupMap::new(),
-            hosts: BTreeMap::new(),
+            hosts: Vec::new(),
             datagrams_max: limits.socket_datagrams,
             bytes_max: limits.socket_bytes,
         }
@@ -94,8 +98,13 @@ impl Sockets {
         seed: Seed,
         addresses: impl Iterator<Item = IpAddr>,
     ) {
-        let entry = self.hosts.entry(host).or_insert_with(|| HostSockets {
+        if self.hosts.len() <= host.index() {
+            self.hosts.resize_with(host.index() + 1, || None);
+        }
+        let entry = self.hosts[host.index()].get_or_insert_with(|| HostSockets {
+            id: host,
             addresses: Vec::new(),
+            sockets: 0,
             ports: seed.rng(&format!("ports/{name}")),
             groups: BTreeMap::new(),
         });
@@ -104,11 +113,20 @@ impl Sockets {
     }
 
     pub(crate) fn hosts(&self) -> impl Iterator<Item = HostId> + '_ {
-        self.hosts.keys().copied()
+        self.hosts.iter().flatten().map(|host| host.id)
     }
 
     pub(crate) fn addresses(&self, host: HostId) -> &[IpAddr] {
-        self.hosts.get(&host).map_or(&[], |host| &host.addresses)
+        self.host(host).map_or(&[], |host| &host.addresses)
+    }
+
+    #[inline]
+    fn host(&self, host: HostId) -> Option<&HostSockets> {
+        self.hosts.get(host.index())?.as_ref()
+    }
+
+    fn host_mut(&mut self, host: HostId) -> Option<&mut HostSockets> {
+        self.hosts.get_mut(host.index())?.as_mut()
     }
 
     /// Binds a socket to `local`; port 0 draws one.
@@ -138,6 +156,9 @@ impl Sockets {
             }
         };
         self.bound.insert(BoundAt::new(host, local.ip, local.port), slot);
+        if let Some(host) = self.host_mut(host) {
+            host.sockets += 1;
+        }
         let entry = &mut self.slots[slot as usize];
         entry.socket = Some(Socket {
             host,
@@ -164,7 +185,7 @@ impl Sockets {
 
     fn draw_port(&mut self, host: HostId, ip: IpAddr) -> io::Result<u16> {
         let in_use = || errno(libc::EADDRINUSE);
-        let first = self.hosts.get_mut(&host).ok_or_else(in_use)?.ports.in_range(DYNAMIC_PORTS);
+        let first = self.host_mut(host).ok_or_else(in_use)?.ports.in_range(DYNAMIC_PORTS);
         (first..DYNAMIC_PORTS.end)
             .chain(DYNAMIC_PORTS.start..first)
             .map(|port| port as u16)
@@ -184,6 +205,9 @@ impl Sockets {
         self.free.push(id.slot);
         let Socket { host, local, groups, .. } = socket;
         self.bound.remove(&BoundAt::new(host, local.ip, local.port));
+        if let Some(host) = self.host_mut(host) {
+            host.sockets -= 1;
+        }
         let left = groups.into_iter().filter(|group| self.forget_group(host, *group));
         let left = left.map(|group| (host, group)).collect();
         Some(ClosedSocket { readers: socket.readers, left, _queue: socket.queue })
@@ -204,7 +228,7 @@ impl Sockets {
             return Err(errno(libc::EADDRINUSE));
         }
         let host = socket.host;
-        let joined = &mut self.hosts.get_mut(&host).ok_or_else(|| errno(libc::EBADF))?.groups;
+        let joined = &mut self.host_mut(host).ok_or_else(|| errno(libc::EBADF))?.groups;
         if joined.len() == GROUPS_MAX && !joined.contains_key(&group) {
             return Err(errno(libc::ENOBUFS));
         }
@@ -233,7 +257,7 @@ impl Sockets {
 
     /// Counts a member of a group less; says whether it was the last one.
     fn forget_group(&mut self, host: HostId, group: IpAddr) -> bool {
-        let Some(host) = self.hosts.get_mut(&host) else { return false };
+        let Some(host) = self.host_mut(host) else { return false };
         let Some(members) = host.groups.get_mut(&group) else { return false };
         *members -= 1;
         let is_last = *members == 0;
@@ -284,6 +308,10 @@ impl Sockets {
         let host = delivery.host;
         let packet = &mut delivery.packet;
         let Body::Udp(udp) = &mut packet.body else { return Receipt::NoSocket };
+        // A foreign stack may have the host for itself.
+        if self.host(host).is_none_or(|host| host.sockets == 0) {
+            return Receipt::NoSocket;
+        }
         let (ip, port) = (packet.destination, udp.destination_port);
         let bound = self.bound.get(&BoundAt::new(host, ip, port));
         let bound = bound.or_else(|| self.bound.get(&BoundAt::any(host, ip, port)));
@@ -312,7 +340,8 @@ impl Sockets {
         let (host, packet) = (delivery.host, &delivery.packet);
         let Body::Udp(udp) = &packet.body else { return Receipt::NoSocket };
         let (to, port) = (packet.destination, udp.destination_port);
-        let addresses = self.hosts.get(&host).map_or(&[][..], |host| &host.addresses);
+        let known = self.hosts.get(host.index()).and_then(Option::as_ref);
+        let addresses = known.map_or(&[][..], |host| &host.addresses);
         if addresses.contains(&to) {
             return Receipt::NoSocket;
         }
