@@ -1,5 +1,7 @@
 //! The loads of a session between plain UDP ports: no ICE, no async code.
 
+use std::mem;
+
 use bytes::Bytes;
 use natbed_network::observe::PayloadTag;
 use natbed_packet::Endpoint;
@@ -17,7 +19,10 @@ pub struct LoadProcess {
     local: Endpoint,
     remote: Option<Endpoint>,
     lanes: Lanes,
+    /// Where the next datagram is written.
     datagram: Vec<u8>,
+    /// Bytes of the longest so far.
+    longest: usize,
 }
 
 impl LoadProcess {
@@ -29,7 +34,7 @@ impl LoadProcess {
         tag: PayloadTag,
         sides: impl IntoIterator<Item = (SimDuration, Box<dyn Side>)>,
     ) -> Self {
-        Self { local, remote, lanes: Lanes::new(tag, sides), datagram: Vec::new() }
+        Self { local, remote, lanes: Lanes::new(tag, sides), datagram: Vec::new(), longest: 0 }
     }
 
     /// Returns what each side has seen so far.
@@ -61,11 +66,14 @@ impl Process for LoadProcess {
 
     fn poll_transmit(&mut self, now: SimTime) -> Option<Transmit> {
         let remote = self.remote?;
-        self.lanes.poll_transmit(now, &mut self.datagram).then(|| Transmit {
-            local: self.local,
-            remote,
-            payload: Bytes::copy_from_slice(&self.datagram),
-        })
+        // It goes into the network as it is written, without a copy.
+        self.datagram.reserve(self.longest);
+        if !self.lanes.poll_transmit(now, &mut self.datagram) {
+            return None;
+        }
+        self.longest = self.longest.max(self.datagram.len());
+        let payload = Bytes::from(mem::take(&mut self.datagram));
+        Some(Transmit { local: self.local, remote, payload })
     }
 
     fn poll_timeout(&self) -> Option<SimTime> {
