@@ -78,7 +78,8 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     }
     let budgets = scenario.sessions.iter().map(|session| budget::events_max(scenario, session));
     let limits = Limits {
-        horizon: SimTime::ZERO + scenario.horizon,
+        // Sessions are cut off at the horizon; what they close after that is no part of them.
+        horizon: SimTime::ZERO + scenario.horizon + plan::TEARDOWN_MAX * 2,
         events: budgets.fold(0, u64::saturating_add),
         ..Limits::default()
     };

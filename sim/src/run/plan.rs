@@ -24,7 +24,7 @@ const SETTLE: SimDuration = SimDuration::from_secs(1);
 /// How long tasks get to end after everything was closed. An agent gives up the TURN requests that
 /// it has queued one after the other, each in 7.8 s of retransmissions that nobody hears: 17 of
 /// them when two symmetric NATs kept making peer-reflexive candidates.
-const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(600);
+pub(super) const TEARDOWN_MAX: SimDuration = SimDuration::from_secs(600);
 
 /// What the async side of a run has to do.
 pub(super) struct Plan {
