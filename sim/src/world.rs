@@ -159,3 +159,6 @@ fn add_gateway(
     }
     Ok(routers)
 }
+
+#[cfg(test)]
+mod tests;
