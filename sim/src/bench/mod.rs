@@ -213,16 +213,14 @@ const BENCHMARKS: &[Benchmark] = &[
         about: "QUIC between processes through two NATs, both ends",
         unit: Unit::SecondsPerGigabyte,
         target: 3.0,
-        measure: || Ok(best(ROUNDS, || transport::quic(BYTES))?.as_secs_f64() * 1e9 / BYTES as f64),
+        measure: || gigabyte(BYTES, transport::quic),
     },
     Benchmark {
         name: "quic_bare_cpu_s_per_gb",
         about: "the same over a pipe in memory",
         unit: Unit::SecondsPerGigabyte,
         target: 3.0,
-        measure: || {
-            Ok(best(ROUNDS, || transport::bare_quic(BYTES))?.as_secs_f64() * 1e9 / BYTES as f64)
-        },
+        measure: || gigabyte(BYTES, transport::bare_quic),
     },
     Benchmark {
         name: "quic_overhead",
@@ -230,6 +228,27 @@ const BENCHMARKS: &[Benchmark] = &[
         unit: Unit::Ratio,
         target: 1.15,
         measure: quic_overhead,
+    },
+    Benchmark {
+        name: "tcp_cpu_s_per_gb",
+        about: "TCP between async tasks through two NATs, both ends",
+        unit: Unit::SecondsPerGigabyte,
+        target: 4.0,
+        measure: || gigabyte(BYTES, transport::tcp),
+    },
+    Benchmark {
+        name: "sctp_cpu_s_per_gb",
+        about: "SCTP between processes through two NATs, both ends",
+        unit: Unit::SecondsPerGigabyte,
+        target: 20.0,
+        measure: || gigabyte(BYTES / 5, transport::sctp),
+    },
+    Benchmark {
+        name: "datagrams_cpu_s_per_gb",
+        about: "a call between processes through two NATs, both ends",
+        unit: Unit::SecondsPerGigabyte,
+        target: 0.5,
+        measure: || gigabyte(BYTES, transport::datagrams),
     },
 ];
 
@@ -258,6 +277,11 @@ fn nanos_each(
     measure: impl Fn(u64) -> anyhow::Result<Duration>,
 ) -> anyhow::Result<f64> {
     Ok(best(ROUNDS, || measure(count))?.as_nanos() as f64 / count as f64)
+}
+
+/// Seconds for 10^9 bytes.
+fn gigabyte(bytes: u64, measure: impl Fn(u64) -> anyhow::Result<Duration>) -> anyhow::Result<f64> {
+    Ok(best(ROUNDS, || measure(bytes))?.as_secs_f64() * 1e9 / bytes as f64)
 }
 
 /// What the network costs on top of QUIC: both are measured in turns, so that what else goes on on

@@ -96,11 +96,13 @@ pub(super) fn two_nats_with(uplink: &LinkConfig) -> Result<Pair, TopologyError> 
     let receiver = home(
         "receiver",
         2,
-        vec![natbed_nat::Forward {
-            protocol: natbed_packet::Protocol::Udp,
-            external_port: PORT,
-            internal: receiver_address.into(),
-        }],
+        [natbed_packet::Protocol::Udp, natbed_packet::Protocol::Tcp]
+            .map(|protocol| natbed_nat::Forward {
+                protocol,
+                external_port: PORT,
+                internal: receiver_address.into(),
+            })
+            .into(),
     )?;
     Ok(Pair {
         network,
