@@ -34,7 +34,8 @@ impl Node {
     /// Stores a value under a key at the nodes closest to it, for as long as its type lives; if it
     /// is permanent, for as long as it is not [cancelled](Self::cancel).
     ///
-    /// The value's identifier must not be zero.
+    /// The value's identifier must not be zero. OpenDHT asks first whether a node has a
+    /// permanent value already, or a later edition of it; this node puts it at once.
     pub fn put(&mut self, now: SimTime, key: Id, value: Value, is_permanent: bool) -> OperationId {
         let operation = self.open(key, false);
         let value = Arc::new(value);

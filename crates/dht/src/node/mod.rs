@@ -43,9 +43,9 @@ pub struct NodeConfig {
     pub bootstrap: Vec<SocketAddr>,
     /// What it calls itself; other nodes take no notice.
     pub agent: Bytes,
-    /// The address families it speaks.
+    /// Whether it speaks IPv4.
     pub has_ipv4: bool,
-    /// The address families it speaks.
+    /// Whether it speaks IPv6.
     pub has_ipv6: bool,
     /// Unix time at the start of the run, in seconds: values say when they were made.
     pub epoch_unix_seconds: u64,
