@@ -29,6 +29,7 @@ mod select;
 mod storage;
 mod table;
 mod tokens;
+mod traffic;
 mod value;
 
 pub use announcement::Announcement;
@@ -43,4 +44,5 @@ pub use message::{
 pub use node::{Event, Node, NodeConfig, Status};
 pub use parts::{Assembler, split};
 pub use search::OperationId;
+pub use traffic::{MessageKind, Tallies, Tally, Traffic};
 pub use value::{Body, Data, Owner, Value};

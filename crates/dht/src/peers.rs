@@ -19,6 +19,8 @@ const PEERS_MAX: usize = 16_384;
 pub(crate) enum Heard {
     /// Another node told of it.
     Hearsay,
+    /// The user told of it.
+    Told,
     /// It asked something.
     Asked,
     /// It answered.
@@ -64,6 +66,9 @@ impl Peers {
             return is_new;
         }
         peer.address = address;
+        if how == Heard::Told {
+            return is_new;
+        }
         peer.heard = Some(now);
         if how == Heard::Answered {
             peer.answered = Some(now);

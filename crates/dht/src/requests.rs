@@ -11,6 +11,7 @@ use natbed_units::{SimDuration, SimRng, SimTime};
 use rand_core::Rng;
 
 use crate::id::Id;
+use crate::traffic::MessageKind;
 
 /// How often a request is sent.
 const ATTEMPTS: u8 = 3;
@@ -34,6 +35,7 @@ pub(crate) struct Target {
 pub(crate) struct Request<P> {
     pub(crate) target: Target,
     pub(crate) purpose: P,
+    kind: MessageKind,
     /// The message and the parts that follow it.
     datagrams: Vec<Bytes>,
     attempts: u8,
@@ -44,10 +46,10 @@ pub(crate) struct Request<P> {
 /// What became of a request that was not answered in time.
 #[derive(Debug)]
 pub(crate) enum Overdue<P> {
-    /// It is to be sent again: these datagrams, to this address.
-    Again(SocketAddr, Vec<Bytes>),
+    /// It is to be sent again: these datagrams, of this kind, to this address.
+    Again(SocketAddr, MessageKind, Vec<Bytes>),
     /// It is to be sent again, and whoever waits for it should ask others as well.
-    Doubtful(SocketAddr, Vec<Bytes>, P),
+    Doubtful(SocketAddr, MessageKind, Vec<Bytes>, P),
     /// It was sent often enough.
     GivenUp(Target, P),
 }
@@ -84,11 +86,12 @@ impl<P: Clone> Requests<P> {
         transaction: u32,
         target: Target,
         purpose: P,
+        kind: MessageKind,
         datagrams: Vec<Bytes>,
     ) {
         let wait = FIRST_WAIT + self.random();
         let due = now + wait;
-        let request = Request { target, purpose, datagrams, attempts: 1, wait, due };
+        let request = Request { target, purpose, kind, datagrams, attempts: 1, wait, due };
         self.waiting.insert(transaction, request);
         self.due.insert((due, transaction));
     }
@@ -128,11 +131,12 @@ impl<P: Clone> Requests<P> {
         request.due = now + request.wait;
         self.due.remove(&(due, transaction));
         self.due.insert((request.due, transaction));
-        let (address, datagrams) = (request.target.address, request.datagrams.clone());
+        let (address, kind) = (request.target.address, request.kind);
+        let datagrams = request.datagrams.clone();
         Some(if request.attempts == DOUBTFUL {
-            Overdue::Doubtful(address, datagrams, request.purpose.clone())
+            Overdue::Doubtful(address, kind, datagrams, request.purpose.clone())
         } else {
-            Overdue::Again(address, datagrams)
+            Overdue::Again(address, kind, datagrams)
         })
     }
 
@@ -154,6 +158,7 @@ mod tests {
 
     use super::{Overdue, Requests, Target};
     use crate::id::Id;
+    use crate::traffic::MessageKind;
 
     const NODE: Id = Id::new([1; 20]);
 
@@ -171,14 +176,23 @@ mod tests {
             let mut requests = requests(seed);
             let transaction = requests.next_transaction();
             let ping = Bytes::from_static(b"ping");
-            requests.sent(SimTime::ZERO, transaction, target(), "ping", vec![ping]);
+            requests.sent(
+                SimTime::ZERO,
+                transaction,
+                target(),
+                "ping",
+                MessageKind::Ping,
+                vec![ping],
+            );
             let mut times = Vec::new();
             while let Some(at) = requests.poll_timeout() {
                 times.push(at.as_nanos() / 1_000_000);
                 assert!(requests.poll_overdue(SimTime::ZERO).is_none(), "too early");
                 match (times.len(), requests.poll_overdue(at).unwrap()) {
-                    (1, Overdue::Doubtful(_, datagrams, "ping"))
-                    | (2, Overdue::Again(_, datagrams)) => assert_eq!(datagrams, [&b"ping"[..]]),
+                    (1, Overdue::Doubtful(_, MessageKind::Ping, datagrams, "ping"))
+                    | (2, Overdue::Again(_, MessageKind::Ping, datagrams)) => {
+                        assert_eq!(datagrams, [&b"ping"[..]]);
+                    }
                     (3, Overdue::GivenUp(given_up, "ping")) => assert_eq!(given_up, target()),
                     (n, other) => panic!("{n}: {other:?}"),
                 }
@@ -194,8 +208,15 @@ mod tests {
     fn an_answer_counts_only_from_the_node_that_was_asked() {
         let mut requests = requests(1);
         let [ping, boot] = [0, 1].map(|_| requests.next_transaction());
-        requests.sent(SimTime::ZERO, ping, target(), "ping", vec![]);
-        requests.sent(SimTime::ZERO, boot, Target { id: None, ..target() }, "bootstrap", vec![]);
+        requests.sent(SimTime::ZERO, ping, target(), "ping", MessageKind::Ping, vec![]);
+        requests.sent(
+            SimTime::ZERO,
+            boot,
+            Target { id: None, ..target() },
+            "bootstrap",
+            MessageKind::Ping,
+            vec![],
+        );
         assert!(requests.answered(ping, Id::MAX).is_none(), "somebody else");
         assert_eq!(requests.answered(ping, NODE).map(|request| request.purpose), Some("ping"));
         assert!(requests.answered(ping, NODE).is_none(), "a second time");
@@ -208,10 +229,17 @@ mod tests {
         let mut requests = requests(1);
         for purpose in ["a", "b"] {
             let transaction = requests.next_transaction();
-            requests.sent(SimTime::ZERO, transaction, target(), purpose, vec![]);
+            requests.sent(SimTime::ZERO, transaction, target(), purpose, MessageKind::Ping, vec![]);
         }
         let other = requests.next_transaction();
-        requests.sent(SimTime::ZERO, other, Target { id: None, ..target() }, "c", vec![]);
+        requests.sent(
+            SimTime::ZERO,
+            other,
+            Target { id: None, ..target() },
+            "c",
+            MessageKind::Ping,
+            vec![],
+        );
         assert_eq!(requests.take_all_to(NODE), ["a", "b"]);
         assert_eq!(requests.answered(other, NODE).map(|request| request.purpose), Some("c"));
         assert_eq!(requests.poll_timeout(), None);
@@ -223,7 +251,7 @@ mod tests {
         requests.next = u32::MAX - 1;
         let later = SimTime::ZERO + SimDuration::from_secs(1);
         let last = requests.next_transaction();
-        requests.sent(later, 1, target(), "in use", vec![]);
+        requests.sent(later, 1, target(), "in use", MessageKind::Ping, vec![]);
         assert_eq!((last, requests.next_transaction()), (u32::MAX, 2));
     }
 }

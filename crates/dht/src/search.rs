@@ -21,6 +21,8 @@ const NODES_MAX: usize = 14;
 const CLOSEST: usize = 8;
 /// Nodes that are asked at a time.
 const CONCURRENCY: usize = 4;
+/// Given-up nodes at the head of a search with which it has nobody left to ask.
+const EXPIRED_MAX: usize = 25;
 /// Nodes that are listened at.
 const LISTENED: usize = 4;
 /// Synced nodes from which on values are put, before all are.
@@ -124,6 +126,8 @@ pub(crate) struct Search {
     /// When it was decided last what to ask; what was due then and was not asked waits for more
     /// than time.
     stepped: SimTime,
+    /// Whether all nodes were given up, and none was found since.
+    pub(crate) is_lost: bool,
 }
 
 impl Search {
@@ -135,6 +139,7 @@ impl Search {
             finished: BTreeSet::new(),
             used: now,
             stepped: now,
+            is_lost: false,
         }
     }
 
@@ -193,6 +198,7 @@ impl Search {
             sockets: BTreeMap::new(),
         };
         self.nodes.insert(place, candidate);
+        self.is_lost &= is_expired(peers, id);
         let mut kept = 0;
         self.nodes.retain(|node| {
             kept += usize::from(good(node));
@@ -392,6 +398,52 @@ impl Search {
             };
             pending += 1;
             asks.push(Ask { node: node.id, address: node.address, action });
+        }
+    }
+
+    /// Says whether there is nobody left to ask: all nodes, or as many of the closest as it takes,
+    /// were given up.
+    pub(crate) fn has_nobody(&self, peers: &Peers) -> bool {
+        let expired = self.nodes.iter().take_while(|node| is_expired(peers, node.id)).count();
+        !self.nodes.is_empty() && expired >= self.nodes.len().min(EXPIRED_MAX)
+    }
+
+    /// Gives all nodes up, and returns what has failed with that. Gets are over; puts and listens
+    /// go on when a node is found.
+    pub(crate) fn lose(&mut self) -> Vec<OperationId> {
+        self.is_lost = true;
+        self.nodes.clear();
+        let finished = &self.finished;
+        let failed = self.wants.iter().filter(|(operation, want)| {
+            !matches!(want, Want::Listen) && !finished.contains(operation)
+        });
+        let failed = failed.map(|(operation, _)| *operation).collect();
+        self.wants.retain(|_, want| !matches!(want, Want::Get));
+        failed
+    }
+
+    /// Asks for the listens again, under new numbers: this node is at another address now.
+    pub(crate) fn renew_listens(&mut self) {
+        for (operation, _) in self.wants.iter().filter(|(_, want)| matches!(want, Want::Listen)) {
+            for node in &mut self.nodes {
+                node.progress.remove(operation);
+                node.sockets.remove(operation);
+            }
+        }
+    }
+
+    /// Wants those puts no more whose values have lived long enough.
+    pub(crate) fn forget(&mut self, now: SimTime) {
+        self.wants.retain(|_, want| match want {
+            Want::Put { value, created, is_permanent } => {
+                *is_permanent || now < *created + value.life()
+            }
+            Want::Get | Want::Listen => true,
+        });
+        let wants = &self.wants;
+        self.finished.retain(|operation| wants.contains_key(operation));
+        for node in &mut self.nodes {
+            node.progress.retain(|operation, _| wants.contains_key(operation));
         }
     }
 

@@ -14,6 +14,8 @@ use crate::peers::{Peer, Peers};
 pub(crate) const BUCKET_SIZE: usize = 8;
 /// How long a bucket may be silent before it is looked after.
 const SILENCE_MAX: SimDuration = SimDuration::from_secs(10 * 60);
+/// How long after its last growth a table is cold.
+const COLD: SimDuration = SimDuration::from_secs(5 * 60);
 /// The bits of an identifier.
 const BITS: u32 = 8 * Id::LENGTH as u32;
 
@@ -102,8 +104,9 @@ impl Table {
         self.buckets[self.place(id)].nodes.contains(&id)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buckets.iter().all(|bucket| bucket.nodes.is_empty())
+    /// Says whether no node has come into it lately.
+    pub(crate) fn is_cold(&self, now: SimTime) -> bool {
+        self.grew.is_none_or(|grew| grew + COLD <= now)
     }
 
     /// Returns all nodes with what is known of them, bucket by bucket.

@@ -10,9 +10,9 @@ use super::server::{NOT_FOUND, UNAUTHORIZED};
 use super::{BLACKLIST_MAX, Event, Network, Node, Operation, Purpose, SEEN_AS_MAX, What, family};
 use crate::id::Id;
 use crate::limits::is_impossible;
-use crate::message::{Carried, Contact, Content, Families, Field, Payload, Query, Reply, Select};
+use crate::message::{Carried, Contact, Content, Families, Field, Query, Reply, Select};
 use crate::parts::split;
-use crate::peers::Heard;
+use crate::peers::{Heard, Peer};
 use crate::requests::{Overdue, Target};
 use crate::search::{Action, Ask, OperationId, Search};
 use crate::value::Value;
@@ -25,7 +25,7 @@ impl Node {
     pub fn get(&mut self, now: SimTime, key: Id) -> OperationId {
         let operation = self.open(key, false);
         for value in self.storage.values(key) {
-            self.tell_user(operation, &value);
+            self.tell_user(operation, &value, None);
         }
         self.want(now, key, |search| search.get(operation));
         operation
@@ -42,7 +42,7 @@ impl Node {
         if self.storage.store(now, key, Arc::clone(&value), now, None)
             == crate::storage::Storing::New
         {
-            self.tell_listeners(now, key, &value);
+            self.tell_listeners(now, key, &value, None);
         }
         self.want(now, key, |search| {
             search.put(operation, Arc::clone(&value), now, is_permanent);
@@ -54,7 +54,7 @@ impl Node {
     pub fn listen(&mut self, now: SimTime, key: Id) -> OperationId {
         let operation = self.open(key, true);
         for value in self.storage.values(key) {
-            self.tell_user(operation, &value);
+            self.tell_user(operation, &value, None);
         }
         self.want(now, key, |search| search.listen(operation));
         operation
@@ -75,7 +75,9 @@ impl Node {
         let operation = OperationId(self.operations_made);
         let told = BTreeSet::new();
         let finished = [false; 2];
-        self.operations.insert(operation, Operation { key, told, is_listening, finished });
+        let is_heard = false;
+        self.operations
+            .insert(operation, Operation { key, told, is_listening, finished, is_heard });
         operation
     }
 
@@ -105,8 +107,17 @@ impl Node {
     fn step_search(&mut self, now: SimTime, family: usize, key: Id) {
         let Some(Network { peers, searches, .. }) = &mut self.networks[family] else { return };
         let Some(search) = searches.get_mut(&key) else { return };
+        if search.has_nobody(peers) {
+            let failed = search.lose();
+            self.events.extend(failed.into_iter().map(Event::Failed));
+            self.begin_anew(now, family);
+            return;
+        }
         if search.alive(peers) < FIRST_NODES / 2 {
-            for id in peers.closest(key, FIRST_NODES, |_, peer| !peer.is_expired) {
+            // One that has lost all its nodes begins again with nodes that were heard since.
+            let is_lost = search.is_lost;
+            let is_wanted = |peer: &Peer| !peer.is_expired && (!is_lost || peer.heard.is_some());
+            for id in peers.closest(key, FIRST_NODES, |_, peer| is_wanted(peer)) {
                 if let Some(peer) = peers.get(id) {
                     search.add(id, peer.address, peers);
                 }
@@ -165,11 +176,7 @@ impl Node {
                 let (values, parts) = split(&[value]);
                 let created = Some(self.unix_time(created));
                 let query = Query::Put { key, values, created, token };
-                let transaction = self.requests.next_transaction();
-                let datagrams = self.encode(Payload::Query(self.id, query), transaction, parts);
-                self.transmit(address, &datagrams);
-                let what = purpose(What::Put(operation));
-                self.requests.sent(now, transaction, target, what, datagrams);
+                self.request_in_parts(now, target, purpose(What::Put(operation)), query, parts);
             }
             Action::Refresh(operation, value, token) => {
                 let query = Query::Refresh { key, value, token };
@@ -200,6 +207,7 @@ impl Node {
         reply: Reply,
     ) {
         let Some(request) = self.requests.answered(transaction, sender) else { return };
+        self.bootstrapping -= usize::from(request.purpose == Purpose::Bootstrap);
         self.hear(now, sender, from, Heard::Answered);
         self.count_vote(&reply);
         let told = [&reply.contacts_v4, &reply.contacts_v6];
@@ -244,14 +252,25 @@ impl Node {
             What::Value(operation, value) => search.answered(now, node, operation, Some(value)),
             What::Put(operation) | What::Refresh(operation) | What::Listen(operation) => {
                 search.answered(now, node, operation, None);
+                self.acknowledged(operation, from);
             }
         }
         if let What::Ids(operation) | What::Value(operation, _) = what {
             for value in reply.values {
                 if let Carried::Whole(value) = value {
-                    self.tell_user(operation, &value);
+                    self.tell_user(operation, &value, Some(from));
                 }
             }
+        }
+    }
+
+    /// Tells the user that a node has done what a put or a listen has asked it to.
+    fn acknowledged(&mut self, operation: OperationId, by: SocketAddr) {
+        let Some(known) = self.operations.get_mut(&operation) else { return };
+        if !known.is_listening {
+            self.events.push_back(Event::Stored(operation, by));
+        } else if !std::mem::replace(&mut known.is_heard, true) {
+            self.events.push_back(Event::Listening(operation));
         }
     }
 
@@ -280,6 +299,7 @@ impl Node {
     ) {
         let Some(sender) = sender else { return };
         let Some(request) = self.requests.answered(transaction, sender) else { return };
+        self.bootstrapping -= usize::from(request.purpose == Purpose::Bootstrap);
         self.hear(now, sender, request.target.address, Heard::Answered);
         let Purpose::Search { family, key, node, what } = request.purpose else { return };
         let Some(search) = self.search(family, key) else { return };
@@ -298,16 +318,19 @@ impl Node {
     pub(super) fn handle_overdue(&mut self, now: SimTime) {
         while let Some(overdue) = self.requests.poll_overdue(now) {
             match overdue {
-                Overdue::Again(address, datagrams) => self.transmit(address, &datagrams),
-                Overdue::Doubtful(address, datagrams, purpose) => {
-                    self.transmit(address, &datagrams);
+                Overdue::Again(address, kind, datagrams) => {
+                    self.transmit(address, kind, &datagrams);
+                }
+                Overdue::Doubtful(address, kind, datagrams, purpose) => {
+                    self.transmit(address, kind, &datagrams);
                     if let Purpose::Search { family, key, node, .. } = purpose
                         && let Some(search) = self.search(family, key)
                     {
                         search.doubt(node);
                     }
                 }
-                Overdue::GivenUp(target, _) => {
+                Overdue::GivenUp(target, purpose) => {
+                    self.bootstrapping -= usize::from(purpose == Purpose::Bootstrap);
                     if let Some(node) = target.id {
                         self.give_up(now, family(target.address), node);
                     }
@@ -330,19 +353,24 @@ impl Node {
     }
 
     /// Tells the user of a value, once.
-    pub(super) fn tell_user(&mut self, operation: OperationId, value: &Arc<Value>) {
+    pub(super) fn tell_user(
+        &mut self,
+        operation: OperationId,
+        value: &Arc<Value>,
+        from: Option<SocketAddr>,
+    ) {
         let Some(known) = self.operations.get_mut(&operation) else { return };
         if known.told.insert(value.id) {
-            self.events.push_back(Event::Value(operation, Arc::clone(value)));
+            self.events.push_back(Event::Value(operation, Arc::clone(value), from));
         }
     }
 
     /// Tells those of the user's operations that listen to the key.
-    pub(super) fn tell_user_of(&mut self, key: Id, value: &Arc<Value>) {
+    pub(super) fn tell_user_of(&mut self, key: Id, value: &Arc<Value>, from: Option<SocketAddr>) {
         let listening = self.operations.iter().filter(|(_, of)| of.is_listening && of.key == key);
         let listening: Vec<OperationId> = listening.map(|(operation, _)| *operation).collect();
         for operation in listening {
-            self.tell_user(operation, value);
+            self.tell_user(operation, value, from);
         }
     }
 

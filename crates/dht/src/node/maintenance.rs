@@ -2,10 +2,11 @@
 
 use natbed_units::{SimDuration, SimRng, SimTime};
 
-use super::{Event, Node, Purpose, Status, family, random_span};
+use super::{Event, Node, Purpose, Status, V4, V6, family, random_span};
 use crate::id::Id;
 use crate::message::{Families, Query};
 use crate::requests::Target;
+use crate::search::Search;
 
 /// Seconds until the table is looked after for the first time.
 const FIRST_SECONDS: std::ops::Range<u32> = 3..5;
@@ -78,14 +79,22 @@ impl Node {
     ///
     /// Call it when the host has another address, or its link is back.
     pub fn connectivity_changed(&mut self, now: SimTime) {
-        for network in self.networks.iter_mut().flatten() {
-            network.peers.reset();
-            network.table.reset();
+        for family in 0..self.networks.len() {
+            self.begin_anew(now, family);
         }
-        self.seen_as.clear();
+        self.maintenance.hasten(now);
+        self.step_searches(now);
+    }
+
+    /// The same for one address family.
+    pub(super) fn begin_anew(&mut self, now: SimTime, family: usize) {
+        let Some(network) = &mut self.networks[family] else { return };
+        network.peers.reset();
+        network.table.reset();
+        network.searches.values_mut().for_each(Search::renew_listens);
+        self.seen_as.retain(|address, _| address.is_ipv4() != (family == V4));
         self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
         self.maintenance.bootstrap_due = Some(now);
-        self.maintenance.hasten(now);
         self.update_status(now);
     }
 
@@ -97,6 +106,7 @@ impl Node {
         for address in self.config.bootstrap.clone() {
             if self.networks[family(address)].is_some() {
                 let target = Target { id: None, address };
+                self.bootstrapping += 1;
                 self.request(now, target, Purpose::Bootstrap, Query::Ping);
             }
         }
@@ -112,10 +122,8 @@ impl Node {
 
     /// Fills buckets that are empty or silent, and looks for neighbours after the table has grown.
     fn look_after_table(&mut self, now: SimTime) {
-        let families = Families {
-            v4: self.networks[super::V4].is_some(),
-            v6: self.networks[super::V6].is_some(),
-        };
+        let families =
+            Families { v4: self.networks[V4].is_some(), v6: self.networks[V6].is_some() };
         self.maintenance.has_sent = false;
         for family in 0..self.networks.len() {
             let Some(network) = &self.networks[family] else { continue };
@@ -154,6 +162,7 @@ impl Node {
         self.storage.forget(now);
         for network in self.networks.iter_mut().flatten() {
             let searches = &mut network.searches;
+            searches.values_mut().for_each(|search| search.forget(now));
             searches.retain(|_, search| search.is_wanted() || now < search.used + SEARCH_LIFE);
             let (table, searches) = (&network.table, &network.searches);
             let is_used = |id| table.contains(id) || searches.values().any(|s| s.knows(id));
@@ -169,7 +178,7 @@ impl Node {
         };
         let status = if known().any(|(_, peer)| peer.is_good(now)) {
             Status::Connected
-        } else if known().any(|(_, peer)| !peer.is_expired) {
+        } else if self.bootstrapping > 0 || known().any(|(_, peer)| !peer.is_expired) {
             Status::Connecting
         } else {
             Status::Disconnected
@@ -182,8 +191,22 @@ impl Node {
         if status == Status::Connected {
             self.maintenance.bootstrap_due = None;
         } else if status == Status::Disconnected {
-            self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
-            self.maintenance.bootstrap_due = Some(now);
+            if self.maintenance.bootstrap_due.is_none() {
+                self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
+                self.maintenance.bootstrap_due = Some(now);
+            }
+            self.fail_searches();
+        }
+    }
+
+    /// Nobody is there: what is wanted of keys for which there is nobody to ask has failed.
+    fn fail_searches(&mut self) {
+        for network in self.networks.iter_mut().flatten() {
+            for search in network.searches.values_mut() {
+                if search.alive(&network.peers) == 0 {
+                    self.events.extend(search.lose().into_iter().map(Event::Failed));
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`Node::poll_timeout`] says when to come back.
 
 mod client;
+mod contacts;
 mod maintenance;
 mod server;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use rand_core::Rng;
 
 use crate::id::Id;
 use crate::limits::{RateLimits, is_impossible};
-use crate::message::{Contact, Message, Payload, Reply};
+use crate::message::{Contact, Message, Part, Payload, Query, Reply};
 use crate::parts::Assembler;
 use crate::peers::{Heard, Peers};
 use crate::requests::{Requests, Target};
@@ -28,6 +29,7 @@ use crate::search::{OperationId, Search};
 use crate::storage::Storage;
 use crate::table::{Insertion, Table};
 use crate::tokens::Tokens;
+use crate::traffic::{MessageKind, Traffic};
 use crate::value::Value;
 
 /// How a node is set up.
@@ -85,11 +87,23 @@ pub enum Event {
     /// Its connection has changed.
     Status(Status),
     /// A value that was asked for, or listened for, is there; each is told once.
-    Value(OperationId, Arc<Value>),
+    ///
+    /// The address is that of the node which has delivered it; it is `None` for what was in the
+    /// node's own storage, or was put by its own user.
+    Value(OperationId, Arc<Value>, Option<SocketAddr>),
     /// A value that was listened for is gone.
     Gone(OperationId, u64),
+    /// A node has taken a value that was put, or lets it live on; each of them is told.
+    Stored(OperationId, SocketAddr),
+    /// A first node tells of values from now on; told once of each listen.
+    Listening(OperationId),
     /// A get or a put has come to its end: the nodes closest to the key have answered.
     Finished(OperationId),
+    /// There is nobody left to ask: all nodes of the search were given up, or there never were any
+    /// and the bootstrap hosts do not answer.
+    ///
+    /// A get has come to its end with that. A put goes on if nodes are found while its value lives.
+    Failed(OperationId),
 }
 
 const V4: usize = 0;
@@ -135,6 +149,8 @@ struct Operation {
     is_listening: bool,
     /// The address families in which it has come to its end.
     finished: [bool; 2],
+    /// Whether a node has said that it tells of values.
+    is_heard: bool,
 }
 
 /// The nodes and the table of one address family.
@@ -168,6 +184,9 @@ pub struct Node {
     rng: SimRng,
     out: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<Event>,
+    traffic: Traffic,
+    /// Bootstrap hosts that have neither answered nor been given up.
+    bootstrapping: usize,
 }
 
 /// Nodes whose answers are worthless, at most; the set is as old as the node.
@@ -208,6 +227,8 @@ impl Node {
             rng,
             out: VecDeque::new(),
             events: VecDeque::new(),
+            traffic: Traffic::default(),
+            bootstrapping: 0,
             config,
             id,
         }
@@ -240,14 +261,21 @@ impl Node {
         nodes.map(|(id, address)| Contact { id, address })
     }
 
+    /// Returns what it has sent and received since it began.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// Takes a datagram from the network.
     pub fn handle_datagram(&mut self, now: SimTime, from: SocketAddr, datagram: &Bytes) {
+        // What cannot be read, or is of another network, is of no concern to anybody.
+        let message = Message::decode(datagram).ok();
+        let message = message.filter(|message| message.network == self.config.network);
+        let kind = message.as_ref().map(|message| MessageKind::of(&message.payload));
+        self.traffic.received.count(kind.unwrap_or(MessageKind::Foreign), datagram.len());
+        let Some(message) = message else { return };
         if is_impossible(from) || self.networks[family(from)].is_none() {
-            return;
-        }
-        // What cannot be read is of no concern to anybody.
-        let Ok(message) = Message::decode(datagram) else { return };
-        if message.network != self.config.network {
             return;
         }
         if let Payload::Part(part) = message.payload {
@@ -332,10 +360,11 @@ impl Node {
         if how == Heard::Hearsay {
             return;
         }
-        let was_empty = network.table.is_empty();
+        // Cold: nothing has come into it lately.
+        let was_cold = how < Heard::Answered && network.table.is_cold(now);
         match network.table.insert(now, id, &network.peers) {
             Insertion::TakenIn => {
-                if was_empty {
+                if was_cold {
                     self.maintenance.hasten(now);
                 }
             }
@@ -357,33 +386,41 @@ impl Node {
     }
 
     /// Sends a request and waits for its answer.
-    fn request(
+    fn request(&mut self, now: SimTime, target: Target, purpose: Purpose, query: Query) {
+        self.request_in_parts(now, target, purpose, query, Vec::new());
+    }
+
+    /// Sends a request with the parts that follow it, and waits for its answer.
+    fn request_in_parts(
         &mut self,
         now: SimTime,
         target: Target,
         purpose: Purpose,
-        query: crate::message::Query,
+        query: Query,
+        parts: Vec<Part>,
     ) {
         let transaction = self.requests.next_transaction();
-        let datagrams = self.encode(Payload::Query(self.id, query), transaction, Vec::new());
-        self.transmit(target.address, &datagrams);
-        self.requests.sent(now, transaction, target, purpose, datagrams);
+        let payload = Payload::Query(self.id, query);
+        let kind = MessageKind::of(&payload);
+        let datagrams = self.encode(payload, transaction, parts);
+        self.transmit(target.address, kind, &datagrams);
+        self.requests.sent(now, transaction, target, purpose, kind, datagrams);
     }
 
     fn reply(&mut self, to: SocketAddr, transaction: u32, reply: Reply) {
         let reply = Reply { seen_as: Some(to.ip()), ..reply };
-        let datagrams =
-            self.encode(Payload::Reply(self.id, Box::new(reply)), transaction, Vec::new());
-        self.transmit(to, &datagrams);
+        self.send(to, transaction, Payload::Reply(self.id, Box::new(reply)), Vec::new());
+    }
+
+    /// Sends a message that nothing is waited for.
+    fn send(&mut self, to: SocketAddr, transaction: u32, payload: Payload, parts: Vec<Part>) {
+        let kind = MessageKind::of(&payload);
+        let datagrams = self.encode(payload, transaction, parts);
+        self.transmit(to, kind, &datagrams);
     }
 
     /// Encodes a message and the parts that follow it.
-    fn encode(
-        &self,
-        payload: Payload,
-        transaction: u32,
-        parts: Vec<crate::message::Part>,
-    ) -> Vec<Bytes> {
+    fn encode(&self, payload: Payload, transaction: u32, parts: Vec<Part>) -> Vec<Bytes> {
         let message = |payload| Message {
             payload,
             transaction,
@@ -400,8 +437,13 @@ impl Node {
         datagrams
     }
 
-    fn transmit(&mut self, to: SocketAddr, datagrams: &[Bytes]) {
-        self.out.extend(datagrams.iter().map(|datagram| (to, datagram.clone())));
+    /// Sends a message of some kind and the parts that follow it.
+    fn transmit(&mut self, to: SocketAddr, kind: MessageKind, datagrams: &[Bytes]) {
+        let kinds = std::iter::once(kind).chain(std::iter::repeat(MessageKind::Part));
+        for (datagram, kind) in datagrams.iter().zip(kinds) {
+            self.traffic.sent.count(kind, datagram.len());
+            self.out.push_back((to, datagram.clone()));
+        }
         self.maintenance.has_sent = true;
     }
 

@@ -9,7 +9,6 @@ use super::{Event, Node, Purpose, V4, V6, family};
 use crate::id::Id;
 use crate::message::{Carried, Contact, Families, Notice, Payload, Query, Reply, Select};
 use crate::parts::split;
-use crate::peers::Heard;
 use crate::requests::Target;
 use crate::storage::{Listener, Storing};
 use crate::table::BUCKET_SIZE;
@@ -60,7 +59,7 @@ impl Node {
             }
             Query::Update { socket, values, .. } => {
                 self.reply(from, transaction, Reply::default());
-                self.told_of_values(sender, socket, values);
+                self.told_of_values(from, sender, socket, values);
                 Ok(())
             }
             Query::Notify { socket, notice, .. } => {
@@ -76,8 +75,7 @@ impl Node {
         };
         if let Err((code, text)) = answered {
             let payload = Payload::Error(Some(self.id), code, text.to_owned());
-            let datagrams = self.encode(payload, transaction, Vec::new());
-            self.transmit(from, &datagrams);
+            self.send(from, transaction, payload, Vec::new());
         }
     }
 
@@ -131,9 +129,7 @@ impl Node {
             (reply.values, parts) = split(&matching);
         }
         reply.seen_as = Some(from.ip());
-        let payload = Payload::Reply(self.id, Box::new(reply));
-        let datagrams = self.encode(payload, transaction, parts);
-        self.transmit(from, &datagrams);
+        self.send(from, transaction, Payload::Reply(self.id, Box::new(reply)), parts);
         Ok(())
     }
 
@@ -165,7 +161,7 @@ impl Node {
                 && self.storage.store(now, key, Arc::clone(&value), created, Some(from.ip()))
                     == Storing::New
             {
-                self.tell_listeners(now, key, &value);
+                self.tell_listeners(now, key, &value, Some(from));
             }
             self.reply(from, transaction, Reply { stored: Some(id), ..Reply::default() });
         }
@@ -241,7 +237,13 @@ impl Node {
     }
 
     /// Tells everybody who listens of a new value, this node's own user included.
-    pub(super) fn tell_listeners(&mut self, now: SimTime, key: Id, value: &Arc<Value>) {
+    pub(super) fn tell_listeners(
+        &mut self,
+        now: SimTime,
+        key: Id,
+        value: &Arc<Value>,
+        from: Option<SocketAddr>,
+    ) {
         let wants = |listener: &Listener| listener.select.as_ref().is_none_or(|s| s.matches(value));
         let listeners = self.storage.listeners(now, key);
         let told: Vec<_> = listeners
@@ -251,7 +253,7 @@ impl Node {
         for (node, socket, address) in told {
             self.update(now, key, node, address, socket, &[Arc::clone(value)]);
         }
-        self.tell_user_of(key, value);
+        self.tell_user_of(key, value, from);
     }
 
     fn update(
@@ -266,11 +268,8 @@ impl Node {
         let (values, parts) = split(values);
         let token = self.tokens.token(address);
         let query = Query::Update { key, socket, values, created: None, token };
-        let transaction = self.requests.next_transaction();
-        let datagrams = self.encode(Payload::Query(self.id, query), transaction, parts);
-        self.transmit(address, &datagrams);
         let target = Target { id: Some(node), address };
-        self.requests.sent(now, transaction, target, Purpose::Update, datagrams);
+        self.request_in_parts(now, target, Purpose::Update, query, parts);
     }
 
     /// Tells everybody who listens what became of values.
@@ -294,11 +293,11 @@ impl Node {
     }
 
     /// Tells the user of values that a node has sent to a listener here.
-    fn told_of_values(&mut self, sender: Id, socket: u32, values: Vec<Carried>) {
+    fn told_of_values(&mut self, from: SocketAddr, sender: Id, socket: u32, values: Vec<Carried>) {
         let Some((operation, _)) = self.listening_at(sender, socket) else { return };
         for value in values {
             if let Carried::Whole(value) = value {
-                self.tell_user(operation, &value);
+                self.tell_user(operation, &value, Some(from));
             }
         }
     }
@@ -308,11 +307,5 @@ impl Node {
         let Some(known) = self.operations.get_mut(&operation) else { return };
         let gone = values.iter().copied().filter(|value| known.told.remove(value));
         self.events.extend(gone.map(|value| Event::Gone(operation, value)));
-    }
-
-    /// Takes a node in that was told of on the LAN; it is asked for itself soon.
-    pub fn insert_contact(&mut self, now: SimTime, contact: Contact) {
-        self.hear(now, contact.id, contact.address, Heard::Asked);
-        self.maintenance.hasten(now);
     }
 }

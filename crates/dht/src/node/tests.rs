@@ -13,6 +13,7 @@ use crate::search::OperationId;
 use crate::value::{Body, Data, Value};
 
 mod dialogue;
+mod events;
 mod hostile;
 
 const DELAY: SimDuration = SimDuration::from_millis(20);
@@ -124,7 +125,7 @@ impl Swarm {
     fn values(&self, n: usize, operation: OperationId) -> Vec<u64> {
         let told = self.events.iter().filter(|(_, at, _)| *at == address(n));
         let ids = told.filter_map(|(_, _, event)| match event {
-            Event::Value(of, value) if *of == operation => Some(value.id),
+            Event::Value(of, value, _) if *of == operation => Some(value.id),
             _ => None,
         });
         ids.collect()

@@ -54,14 +54,14 @@ fn each_side_finds_and_hears_what_the_other_puts() {
     ours.run(Duration::from_secs(2));
     theirs.command(&format!("p {KEY} theirs"));
     let heard = ours.until(PATIENCE, |event| {
-        matches!(event, Event::Value(of, value) if *of == listen && content(value) == "theirs")
+        matches!(event, Event::Value(of, value, _) if *of == listen && content(value) == "theirs")
     });
     assert!(matches!(heard, Event::Value(..)));
 
     let now = ours.now();
     let get = ours.node.get(now, KEY);
     ours.until(PATIENCE, |event| {
-        matches!(event, Event::Value(of, value) if *of == get && content(value) == "theirs")
+        matches!(event, Event::Value(of, value, _) if *of == get && content(value) == "theirs")
     });
 }
 
@@ -103,8 +103,9 @@ fn we_take_their_signatures() {
     let listen = ours.node.listen(now, KEY);
     ours.run(Duration::from_secs(2));
     theirs.command(&format!("s {KEY} signedtext"));
-    let heard = ours.until(PATIENCE, |event| matches!(event, Event::Value(of, _) if *of == listen));
-    let Event::Value(_, value) = heard else { panic!("{heard:?}") };
+    let heard =
+        ours.until(PATIENCE, |event| matches!(event, Event::Value(of, ..) if *of == listen));
+    let Event::Value(_, value, _) = heard else { panic!("{heard:?}") };
     assert_eq!(content(&value), "signedtext");
     assert!(value.data.verify().is_ok());
 }

@@ -1,0 +1,135 @@
+//! Nodes that are known from elsewhere than from messages.
+
+use natbed_units::SimTime;
+
+use super::{Node, Status};
+use crate::limits::is_impossible;
+use crate::message::Contact;
+use crate::peers::Heard;
+
+impl Node {
+    /// Takes a node in that was told of from elsewhere: by the discovery on the LAN, or in a table
+    /// that was saved.
+    ///
+    /// It is not asked at once, but when the table is looked after next; if the table was empty, that
+    /// is in a second.
+    pub fn insert(&mut self, now: SimTime, contact: Contact) {
+        if is_impossible(contact.address) {
+            return;
+        }
+        self.hear(now, contact.id, contact.address, Heard::Told);
+        self.update_status(now);
+    }
+
+    /// The same as [`insert`](Self::insert).
+    pub fn insert_contact(&mut self, now: SimTime, contact: Contact) {
+        self.insert(now, contact);
+    }
+
+    /// Takes a node in as if it had answered just now: one of a network that is settled already.
+    ///
+    /// With this a simulation begins with nodes that know each other, which would otherwise take
+    /// them minutes.
+    pub fn know(&mut self, now: SimTime, contact: Contact) {
+        if is_impossible(contact.address) {
+            return;
+        }
+        self.hear(now, contact.id, contact.address, Heard::Answered);
+        if self.status != Status::Connected {
+            self.update_status(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use natbed_units::{Seed, SimDuration, SimTime};
+
+    use crate::id::Id;
+    use crate::message::{Contact, Message, Payload, Query};
+    use crate::node::{Event, Node, NodeConfig, Status};
+
+    fn node() -> Node {
+        Node::new(SimTime::ZERO, NodeConfig::default(), Seed::new(1))
+    }
+
+    fn contact(n: u32) -> Contact {
+        let bits = n.reverse_bits().to_be_bytes();
+        let id = Id::hash(&bits);
+        Contact { id, address: SocketAddr::from(([192, 168, bits[0], bits[1]], 4222)) }
+    }
+
+    fn sent(node: &mut Node) -> Vec<(SocketAddr, Message)> {
+        let sent = std::iter::from_fn(|| node.poll_transmit());
+        sent.map(|(to, datagram)| (to, Message::decode(&datagram).unwrap())).collect()
+    }
+
+    #[test]
+    fn an_inserted_node_is_asked_after_a_second_if_the_table_was_cold() {
+        let mut node = node();
+        node.handle_timeout(SimTime::ZERO);
+        node.insert(SimTime::ZERO, contact(1));
+        assert_eq!(sent(&mut node), [], "not at once");
+        assert_eq!(node.status(), Status::Connecting, "it is known, and not known to be there");
+        assert_eq!(node.contacts().collect::<Vec<_>>(), [contact(1)]);
+        let second = SimTime::ZERO + SimDuration::from_secs(1);
+        assert_eq!(node.poll_timeout(), second);
+        node.handle_timeout(second);
+        let [(to, message)] = &sent(&mut node)[..] else { panic!("one request") };
+        assert_eq!(*to, contact(1).address);
+        assert!(matches!(message.payload, Payload::Query(_, Query::Find { .. })));
+    }
+
+    #[test]
+    fn a_second_insertion_does_not_hasten_anything() {
+        let mut node = node();
+        node.handle_timeout(SimTime::ZERO);
+        node.insert(SimTime::ZERO, contact(1));
+        let at = |secs| SimTime::ZERO + SimDuration::from_secs(secs);
+        node.handle_timeout(at(1));
+        let _ = sent(&mut node);
+        node.insert(at(2), contact(2));
+        node.handle_timeout(at(3));
+        let to_second = |(to, _): &(SocketAddr, Message)| *to == contact(2).address;
+        assert!(!sent(&mut node).iter().any(to_second));
+    }
+
+    #[test]
+    fn known_nodes_are_good_at_once_and_told_of() {
+        let mut node = node();
+        for n in 0..100 {
+            node.know(SimTime::ZERO, contact(n));
+        }
+        assert_eq!(node.status(), Status::Connected);
+        assert_eq!(node.poll_event(), Some(Event::Status(Status::Connected)));
+        let known = node.contacts().count();
+        assert!((24..=100).contains(&known), "buckets of eight: {known}");
+        assert_eq!(sent(&mut node), [], "nothing is asked");
+        let find = Query::Find { target: Id::ZERO, families: Default::default() };
+        let payload = Payload::Query(Id::MAX, find);
+        let message = Message {
+            payload,
+            transaction: 1,
+            network: 0,
+            agent: Default::default(),
+            is_client: true,
+        };
+        node.handle_datagram(SimTime::ZERO, contact(200).address, &message.encode());
+        let [(_, answer)] = &sent(&mut node)[..] else { panic!("one answer") };
+        let Payload::Reply(_, reply) = &answer.payload else { panic!("a reply") };
+        assert_eq!(reply.contacts_v4.as_ref().map(Vec::len), Some(8));
+    }
+
+    #[test]
+    fn impossible_addresses_are_not_taken_in() {
+        let mut node = node();
+        for address in ["0.1.2.3:4222", "224.0.0.1:4222", "192.0.2.1:0"] {
+            let contact = Contact { address: address.parse().unwrap(), ..contact(1) };
+            node.insert(SimTime::ZERO, contact);
+            node.know(SimTime::ZERO, contact);
+        }
+        assert_eq!(node.contacts().count(), 0);
+    }
+}
