@@ -36,6 +36,8 @@ pub enum LedgerRole {
     Stun,
     /// Who hands over its candidates, outside of the network.
     Rendezvous,
+    /// A node of the DHT.
+    Dht,
 }
 
 impl LedgerRole {
@@ -47,6 +49,7 @@ impl LedgerRole {
             Self::Relay => "relay",
             Self::Stun => "stun",
             Self::Rendezvous => "rendezvous",
+            Self::Dht => "dht",
         }
     }
 }

@@ -18,6 +18,7 @@
 
 mod case;
 mod cost;
+mod discovery;
 pub mod grid;
 pub mod human;
 pub mod json;
@@ -36,6 +37,9 @@ mod word;
 
 pub use case::Case;
 pub use cost::{CarriedRecord, PipeRecord, RelayRecord, WireRecord};
+pub use discovery::{
+    DiscoveryFailure, DiscoveryRecord, DiscoveryWay, NodeRecord, PhasesRecord, TrafficRecord,
+};
 pub use ledger::{LedgerRecord, LedgerRole};
 pub use load::{
     BottleneckRecord, CallDirection, CallRecord, EchoDirection, EchoRecord, EchoSamples, EchoStats,

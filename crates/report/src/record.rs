@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BottleneckRecord, Case, LedgerRecord, LoadRecord, Path, PipeRecord, Prediction, RelayRecord,
-    RestartRecord, TimelineRecord, Verdict, WireRecord,
+    BottleneckRecord, Case, DiscoveryRecord, LedgerRecord, LoadRecord, Path, PipeRecord,
+    Prediction, RelayRecord, RestartRecord, TimelineRecord, Verdict, WireRecord,
 };
 
 /// The outcome of one session in one run, and the verdict on it.
@@ -54,6 +54,9 @@ pub struct RunRecord {
     /// How often the hosts began anew with fresh agents, and what came of it.
     #[serde(default)]
     pub restarts: Vec<RestartRecord>,
+    /// How its hosts found each other, if that was by DHT or LAN; left out for a rendezvous.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<DiscoveryRecord>,
     /// What the session's traffic met, that of its first load if it has several; `None` if it
     /// carried none.
     pub load: Option<LoadRecord>,

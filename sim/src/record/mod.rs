@@ -161,6 +161,7 @@ fn unobserved(id: RunId<'_>, session: &Session, oracle: Oracle) -> RunRecord {
         states: BTreeMap::new(),
         timeline: Vec::new(),
         restarts: Vec::new(),
+        discovery: None,
         load: None,
         loads: BTreeMap::new(),
         bottleneck: None,

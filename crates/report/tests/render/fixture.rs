@@ -38,6 +38,7 @@ pub(crate) fn full() -> RunRecord {
         ]),
         timeline: Vec::new(),
         restarts: Vec::new(),
+        discovery: None,
         load: Some(LoadRecord::Echo(EchoRecord::evaluate(vec![
             echo("alice", "bob", 3, &[56 * MS, 40 * MS, 41 * MS]),
             echo("bob", "alice", 3, &[40 * MS, 44 * MS]),
