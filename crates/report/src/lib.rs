@@ -7,8 +7,8 @@
 //! - [`json`]: the whole report, or one record a line while runs end
 //! - [`human`]: tables for a terminal, every failure with the command that repeats it
 //! - [`grid`]: a matrix of two axes, one letter a cell
-//! - [`markdown`]: the matrices of NATs and of devices, and the claims about throughput, as they are
-//!   published
+//! - [`markdown`]: the matrices of NATs and of devices, the claims about throughput, and how peers
+//!   found each other, as they are published
 //! - [`svg`]: a chart of goodput
 //!
 //! Whether text carries colour is the caller's decision ([`Color`]). Names and

@@ -8,6 +8,8 @@ use crate::text::{Color, HEADER, PLAIN, clean, shorten, width};
 const CELL_WIDTH_MAX: usize = 40;
 
 /// Rows under a header; columns in which no row has anything to say are left out.
+///
+/// A title may have two lines, for columns that are narrower than its words.
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<Cell>>,
@@ -49,9 +51,16 @@ impl Table {
     }
 
     /// Adds a row with one cell for each column.
-    pub(crate) fn push<const N: usize>(&mut self, row: [Cell; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a row has one cell for each column");
-        self.rows.push(row.into());
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = Cell>) {
+        let row: Vec<_> = row.into_iter().collect();
+        debug_assert_eq!(row.len(), self.columns.len(), "a row has one cell for each column");
+        self.rows.push(row);
+    }
+
+    /// Adds a row that has nothing but a cell in the first column.
+    pub(crate) fn push_head(&mut self, head: Cell) {
+        let rest = (1..self.columns.len()).map(|_| Cell::plain(""));
+        self.push(std::iter::once(head).chain(rest));
     }
 
     /// Renders the header and the rows, each line indented by `indent` and without trailing space.
@@ -60,7 +69,8 @@ impl Table {
             .filter_map(|column| {
                 let cells = self.rows.iter().map(|row| width(&row[column].text));
                 let widest = cells.max().filter(|&widest| widest > 0)?;
-                Some((column, widest.max(width(self.columns[column].0))))
+                let titles = self.columns[column].0.lines().map(width);
+                Some((column, widest.max(titles.max().unwrap_or(0))))
             })
             .collect();
         let mut out = String::new();
@@ -80,7 +90,15 @@ impl Table {
             }
             out.push('\n');
         };
-        line(self.columns.iter().map(|&(title, _)| (HEADER, title)).collect());
+        let titles = || self.columns.iter().map(|(title, _)| title.split_once('\n'));
+        if shown.iter().any(|&(column, _)| self.columns[column].0.contains('\n')) {
+            line(titles().map(|title| (HEADER, title.map_or("", |(upper, _)| upper))).collect());
+        }
+        let lower = titles().zip(&self.columns).map(|(title, (whole, _))| match title {
+            Some((_, lower)) => (HEADER, lower),
+            None => (HEADER, *whole),
+        });
+        line(lower.collect());
         for row in &self.rows {
             line(row.iter().map(|cell| (cell.style, cell.text.as_str())).collect());
         }

@@ -34,6 +34,9 @@ impl Color {
     }
 }
 
+/// The columns of a terminal that text for people keeps to where it can.
+pub(crate) const WIDTH_MAX: usize = 100;
+
 pub(crate) const PLAIN: Style = Style::new();
 pub(crate) const HEADER: Style = Style::new().bold();
 pub(crate) const QUIET: Style = Style::new().dimmed();
@@ -191,6 +194,33 @@ pub(crate) fn family(session: &str) -> &str {
     }
 }
 
+/// Lays out items behind a head, commas between them, in lines that fit a terminal.
+///
+/// Items must be clean; one that is too long for a line has one of its own.
+pub(crate) fn wrapped(
+    indent: usize,
+    head: &str,
+    items: impl IntoIterator<Item = String>,
+) -> String {
+    let hanging = indent + width(head) + 1;
+    let mut out = format!("{:indent$}{head}", "");
+    let mut used = hanging - 1;
+    for (index, item) in items.into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let wide = width(&item) + 1; // with the comma that may follow
+        out.push_str(comma);
+        if index > 0 && used + 1 + wide > WIDTH_MAX {
+            out += &format!("\n{:hanging$}{item}", "");
+            used = hanging + wide;
+        } else {
+            out += &format!(" {item}");
+            used += 1 + wide;
+        }
+    }
+    out.push('\n');
+    out
+}
+
 /// Prints a count with its noun: `1 error`, `2 errors`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -267,6 +297,19 @@ mod tests {
         assert_eq!(shorten("abcdefg", 6), "abcde…");
         assert_eq!(shorten("東京東京", 6), "東京…");
         assert_eq!(shorten("ab", 0), "…");
+    }
+
+    #[test]
+    fn wraps_between_items_and_only_there() {
+        let items = |wide: usize| ["a", "b", "c"].map(|item| item.repeat(wide));
+        assert_eq!(wrapped(2, "head", []), "  head\n");
+        assert_eq!(wrapped(2, "head", items(3)), "  head aaa, bbb, ccc\n");
+        let lines = items(45);
+        let expected = format!("  head {}, {},\n       {}\n", lines[0], lines[1], lines[2]);
+        assert_eq!(wrapped(2, "head", lines), expected);
+        let lines = items(120);
+        let expected = format!("  head {},\n       {},\n       {}\n", lines[0], lines[1], lines[2]);
+        assert_eq!(wrapped(2, "head", lines), expected);
     }
 
     #[test]

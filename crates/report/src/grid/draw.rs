@@ -8,11 +8,10 @@ use super::{Cell, Grid, MIXED, PathStats, is_alarm, letter, meaning};
 use crate::Path;
 use crate::table::{Align, Cell as TableCell, Table};
 use crate::text::{
-    ALARM, Color, HEADER, PLAIN, QUIET, clean, count, path_style, seeds, shorten, span, width,
+    ALARM, Color, HEADER, PLAIN, QUIET, WIDTH_MAX, clean, count, path_style, seeds, shorten, span,
+    width,
 };
 
-/// No line is wider than this.
-const WIDTH_MAX: usize = 100;
 const INDENT: usize = 2;
 /// Between the labels of the rows and the first column.
 const LABEL_GAP: usize = 2;

@@ -1,10 +1,13 @@
-//! What a session cost and who came to know of it, for those who want to know more.
+//! What a session cost, how its hosts found each other and who came to know of it, for those who want to know more.
 
+use super::found::{self, Witnesses, witnesses};
 use crate::table::{Align, Cell, Table};
-use crate::text::{BAD, Color, HEADER, PLAIN, clean, compact_bytes, compact_rate, nanos, percent};
-use crate::{LedgerRecord, PipeRecord, RelayRecord, RunRecord, WireRecord};
+use crate::text::{
+    BAD, Color, HEADER, PLAIN, clean, compact_bytes, compact_rate, count, nanos, percent,
+};
+use crate::{LedgerRecord, LedgerRole, PipeRecord, RelayRecord, RunRecord, WireRecord};
 
-/// Renders the pipes, the bytes, the relays' bills and the ledger of each record that has any.
+/// Renders the discovery, the pipes, the bytes, the relays' bills and the ledger of each record that has any.
 ///
 /// Relays carry for all sessions of a run: their bill stands below the first of them.
 pub(super) fn render<'a>(records: impl IntoIterator<Item = &'a RunRecord>, color: Color) -> String {
@@ -21,11 +24,14 @@ pub(super) fn render<'a>(records: impl IntoIterator<Item = &'a RunRecord>, color
         let tables =
             [pipes(&record.pipes), wire(&record.wire), relays(bills), ledger(&record.ledger)];
         let tables: Vec<_> = tables.into_iter().flatten().collect();
-        if tables.is_empty() {
+        if tables.is_empty() && record.discovery.is_none() {
             continue;
         }
         out += &color.paint(HEADER, &title);
         out += &format!(", session {}, seed {}\n", clean(&record.session), record.seed);
+        if let Some(discovery) = &record.discovery {
+            out += &found::render(discovery, color);
+        }
         for table in tables {
             out += &table.render(2, color);
         }
@@ -132,7 +138,10 @@ fn relays(relays: &[RelayRecord]) -> Option<Table> {
     (!relays.is_empty()).then_some(table)
 }
 
-/// A row for each node and each host whose addresses it knows.
+/// The most rows that say what DHT nodes saw.
+const WITNESSES_MAX: usize = 8;
+
+/// A row for each node and each host whose addresses it knows; DHT nodes that know the same have one.
 fn ledger(rows: &[LedgerRecord]) -> Option<Table> {
     let mut table = Table::new([
         ("who", Align::Left),
@@ -141,7 +150,7 @@ fn ledger(rows: &[LedgerRecord]) -> Option<Table> {
         ("at", Align::Left),
         ("payload", Align::Right),
     ]);
-    for row in rows {
+    for row in rows.iter().filter(|row| row.role != LedgerRole::Dht) {
         let payload = match row.payload_datagrams {
             0 => "none".to_owned(),
             _ => compact_bytes(row.payload_bytes),
@@ -161,6 +170,22 @@ fn ledger(rows: &[LedgerRecord]) -> Option<Table> {
                 first(&payload),
             ]);
         }
+    }
+    let swarm = witnesses(rows);
+    for Witnesses { host, addresses, first, nodes, payload_bytes } in
+        swarm.iter().take(WITNESSES_MAX)
+    {
+        let who = if *nodes == 1 { (*first).to_owned() } else { count(*nodes, "node") };
+        let payload = match payload_bytes {
+            0 => "none".to_owned(),
+            bytes => compact_bytes(*bytes),
+        };
+        let role = LedgerRole::Dht.as_str();
+        table.push([&who, role, host, &addresses.join(", "), &payload].map(Cell::plain));
+    }
+    if let Some(more @ 1..) = swarm.len().checked_sub(WITNESSES_MAX) {
+        let more = format!("and {more} more");
+        table.push([&more, LedgerRole::Dht.as_str(), "", "", ""].map(Cell::plain));
     }
     (!rows.is_empty()).then_some(table)
 }

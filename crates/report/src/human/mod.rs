@@ -1,6 +1,8 @@
 //! Tables for a terminal: what ran, what failed, how to repeat it, and a line that sums up.
 
 mod details;
+mod discovery;
+mod found;
 mod loads;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use crate::text::{
     verdict_style,
 };
 use crate::timeline;
-use crate::{Agreement, CandidateRecord, Path, Report, RunRecord, Summary, Times, Verdict};
+use crate::{
+    Agreement, CandidateRecord, DiscoveryFailure, Path, Report, RunRecord, Summary, Times, Verdict,
+};
 
 /// Up to this many records get a row each; more are counted by scenario.
 const ROWS_MAX: usize = 40;
@@ -33,7 +37,7 @@ pub enum Detail {
 ///
 /// With more than 40 records the table has a row for each scenario, and one
 /// for each record that did not pass. What events did to a session stands below, a line each, and
-/// the details if they are wanted.
+/// the details if they are wanted; then how soon calls became links, if hosts looked for each other.
 #[must_use]
 pub fn render(report: &Report, detail: Detail, color: Color) -> String {
     let mut out = String::new();
@@ -52,6 +56,7 @@ pub fn render(report: &Report, detail: Detail, color: Color) -> String {
             section(&mut out, &details::render(not_passed.take(ROWS_MAX), color));
         }
     }
+    section(&mut out, &discovery::render(&report.runs, color));
     section(&mut out, &failures(&report.runs, color));
     if let Some(caution) = profiles::caution(&report.runs) {
         out += &format!("{}\n", color.paint(WARN, &clean(&caution)));
@@ -219,12 +224,22 @@ pub fn failures(records: &[RunRecord], color: Color) -> String {
                 clean(&record.oracle_reason),
             );
         }
+        if let Some((failure, reason)) = missed(record) {
+            out += &format!("      {failure}: {}\n", clean(reason));
+        }
         if let (Some(local), Some(remote)) = (&record.local, &record.remote) {
             out += &format!("      pair {} - {}\n", candidate(local), candidate(remote));
         }
         out += &format!("      repeat: {}\n", color.paint(HEADER, &clean(&record.repeat)));
     }
     out
+}
+
+/// Why a call was missed, unless the verdict says it already.
+fn missed(record: &RunRecord) -> Option<(DiscoveryFailure, &str)> {
+    let discovery = record.discovery.as_ref()?;
+    let (failure, reason) = discovery.failure.zip(discovery.failure_reason.as_deref())?;
+    (!record.reasons.iter().any(|said| said.contains(reason))).then_some((failure, reason))
 }
 
 fn candidate(candidate: &CandidateRecord) -> String {

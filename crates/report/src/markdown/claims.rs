@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use natbed_units::SimDuration;
 
-use super::{escape, table};
-use crate::text::{clean, count, family, percent, seeds};
-use crate::{
-    LoadRecord, Report, RunRecord, Verdict, compact_duration, compact_rate, nearest_rank, profiles,
-};
+use super::{escape, provenance, table};
+use crate::text::{count, family, percent};
+use crate::{LoadRecord, Report, RunRecord, Verdict, compact_duration, compact_rate, nearest_rank};
 
 /// A scenario as the page introduces it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,16 +27,9 @@ pub fn claims(report: &Report, claims: &[Claim], command: &str) -> String {
     let mut out = format!(
         "# Claims about throughput\n\n\
          What natbed's scenarios about transfers and calls claim, and what came of it. Every number \
-         is of virtual time, over the path that the real ICE agents found.\n\n\
-         {} with {}, made by natbed {}:\n\n    {}\n\n",
-        count(report.runs.len() as u64, "session"),
-        seeds(&report.runs),
-        escape(&report.natbed),
-        clean(command),
+         is of virtual time, over the path that the real ICE agents found.\n\n{}",
+        provenance(report, &count(report.runs.len() as u64, "session"), command),
     );
-    if let Some(caution) = profiles::caution(&report.runs) {
-        out += &format!("**Caution:** {}.\n\n", escape(&caution));
-    }
     for claim in claims {
         let runs: Vec<_> =
             report.runs.iter().filter(|record| record.scenario == claim.scenario).collect();

@@ -1,10 +1,12 @@
-//! Markdown that is published: matrices of NATs and of devices, claims about throughput.
+//! Markdown that is published: matrices of NATs and of devices, claims about throughput, discovery.
 
 mod claims;
 mod device_matrix;
+mod discovery;
 mod nat_matrix;
 
 pub use claims::{Claim, claims};
+pub use discovery::discovery;
 
 use crate::grid::{Grid, PathStats, letter, meaning};
 use crate::text::{clean, count, seeds, span, width};
@@ -30,10 +32,14 @@ pub fn matrix(report: &Report, command: &str) -> Option<String> {
 /// Says which runs a page is made of, by which command, and which profiles in it are unverified.
 fn origin(report: &Report, command: &str) -> String {
     let scenario = report.runs.first().map_or("", |record| &record.scenario);
+    let runs = count(report.runs.len() as u64, "run");
+    provenance(report, &format!("{runs} of the scenario {}", escape(scenario)), command)
+}
+
+/// Says of `what` a page is made, with which seeds, and which profiles in it are unverified.
+fn provenance(report: &Report, what: &str, command: &str) -> String {
     let mut out = format!(
-        "{} of the scenario {} with {}, made by natbed {}:\n\n    {}\n\n",
-        count(report.runs.len() as u64, "run"),
-        escape(scenario),
+        "{what} with {}, made by natbed {}:\n\n    {}\n\n",
         seeds(&report.runs),
         escape(&report.natbed),
         clean(command),

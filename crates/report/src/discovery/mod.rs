@@ -1,5 +1,7 @@
 //! How the two hosts of a session found each other, and what their DHT nodes did for it.
 
+pub(crate) mod tally;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
