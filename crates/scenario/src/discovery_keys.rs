@@ -65,7 +65,7 @@ pub(crate) fn decode<'t>(node: &'t Node, problems: &mut Problems) -> Option<Disc
         "dht" => [None, Some(way(entry, problems)?)],
         _ => first_of(entry, problems)?.map(Some),
     };
-    Some(DiscoveryKeys::Nodes(Box::new(nodes(at, lan, dht, problems))))
+    Some(DiscoveryKeys::Nodes(Box::new(nodes(at, lan.as_ref(), dht.as_ref(), problems))))
 }
 
 /// `lan: {..}` or `dht: {..}`.
@@ -119,7 +119,7 @@ fn item_of<'t>(item: &'t Node, problems: &mut Problems) -> Option<(&'static str,
         Value::Scalar { text, .. } if !item.is_null() => {
             let name = known(text);
             if name.is_none() {
-                problems.unknown(item.span, keys::WAY.of, text, names.iter().copied());
+                problems.unknown(item.span, "way of discovery", text, names.iter().copied());
             }
             Some((name?, Way { at: item.span, fields: None }))
         }
@@ -136,11 +136,11 @@ fn item_of<'t>(item: &'t Node, problems: &mut Problems) -> Option<(&'static str,
 
 fn nodes<'t>(
     at: Span,
-    lan: Option<Way<'t>>,
-    dht: Option<Way<'t>>,
+    lan: Option<&Way<'t>>,
+    dht: Option<&Way<'t>>,
     problems: &mut Problems,
 ) -> NodesKeys<'t> {
-    let fields = [&lan, &dht].map(|way| way.as_ref().and_then(|way| way.fields.as_ref()));
+    let fields = [lan, dht].map(|way| way.and_then(|way| way.fields.as_ref()));
     let mut common = |key: &'static str| {
         let [first, second] = fields.map(|fields| fields.and_then(|fields| fields.get(key)));
         if let (Some(first), Some(second)) = (first, second) {
@@ -159,8 +159,8 @@ fn nodes<'t>(
         .and_then(|fields| fields.optional("bootstrap", problems, dht_keys::bootstrap));
     NodesKeys {
         at,
-        dht: dht.as_ref().map(|way| (way.at, bootstrap)),
-        lan: lan.as_ref().map(|way| way.at),
+        dht: dht.map(|way| (way.at, bootstrap)),
+        lan: lan.map(|way| way.at),
         call_at: call_at.and_then(|node| span_of_run(node, problems)),
         online: online_at.and_then(|node| online(node, problems)).unwrap_or_default(),
         answer_within: answer

@@ -470,7 +470,7 @@ fn lookup(
         let name_of = name.value;
         problems.push(
             Problem::new(name.span, format!("unknown {what} `{name_of}`"))
-                .label("stands for copies")
+                .label("stands for several")
                 .help(format!("the first one is `{name_of}-1`")),
         );
     } else if found.is_none() {

@@ -6,7 +6,7 @@ use natbed_scenario::{
 };
 use natbed_units::SimDuration;
 
-use crate::marked::{scenario, valid};
+use crate::marked::{invalid, scenario, valid};
 
 /// Two homes, a swarm with these keys, and a call with this discovery and these further keys.
 fn world(swarm: &str, call: &str) -> String {
@@ -41,8 +41,9 @@ fn a_swarm_is_many_hosts_behind_those_of_the_file() {
         .iter()
         .map(|host| (host.name.as_str(), host.address().to_string(), host.addresses().count()))
         .collect();
-    let expected = [("swarm-1", "198.19.0.1"), ("swarm-2", "198.19.0.2"), ("swarm-3", "198.19.0.3")]
-        .map(|(name, address)| (name, address.to_owned(), 1));
+    let expected =
+        [("swarm-1", "198.19.0.1"), ("swarm-2", "198.19.0.2"), ("swarm-3", "198.19.0.3")]
+            .map(|(name, address)| (name, address.to_owned(), 1));
     assert_eq!(hosts, expected);
     for host in swarm.hosts.clone() {
         assert_eq!(bootstrap(&scenario, host), [0; 0]);
@@ -104,4 +105,127 @@ fn a_swarm_of_ipv6_alone_has_no_ipv4() {
     assert_eq!(last.address().to_string(), "2001:db8:d47::12c");
     assert_eq!(last.addresses().count(), 1);
     assert_eq!(last.serve.dht.as_ref().unwrap().core, DhtCore::Opendht);
+}
+
+#[test]
+fn hosts_may_serve_nodes_anywhere() {
+    let text = scenario(
+        "lans: { home: { subnet: 192.168.1.0/24, gateway: { nat: linux-masquerade } } }\n\
+         hosts:\n  alice: { lan: home }\n  bob: { lan: home }\n  \
+         boot: { internet: 198.51.100.5, serve: { dht: {} } }\n  \
+         node: { lan: home, copies: 2, serve: { stun: {}, dht: { bootstrap: [boot], core: opendht } } }\n  \
+         also: { internet: 198.51.100.6, serve: { dht: { bootstrap: [node-2, boot] } } }\n\
+         sessions: { call: { between: [alice, bob], discovery: { dht: {} } } }\n",
+    );
+    let scenario = only_case(&text);
+    assert_eq!((scenario.swarm.as_ref(), scenario.dht_network), (None, 0));
+    assert_eq!(bootstrap(&scenario, 2), [0; 0]);
+    assert_eq!(bootstrap(&scenario, 3), [2]);
+    assert_eq!(bootstrap(&scenario, 5), [4, 2]);
+    assert_eq!(scenario.hosts[4].serve.dht.as_ref().unwrap().core, DhtCore::Opendht);
+    assert!(scenario.hosts[4].serve.stun && scenario.hosts[0].serve.dht.is_none());
+    // Without a swarm they begin from all nodes on the Internet.
+    assert_eq!(nodes(&scenario.sessions[0]).dht, Some(vec![HostIndex(2), HostIndex(5)]));
+}
+
+#[test]
+fn with_a_swarm_nodes_begin_from_its_first_one() {
+    let text = world("swarm: { nodes: 2, start: cold }\n", "discovery: { dht: {} }")
+        .replace("  bob:", "  own: { lan: home, serve: { dht: {} } }\n  alone: { lan: home, serve: { dht: { bootstrap: [] } } }\n  bob:");
+    let scenario = only_case(&text);
+    let of: Vec<_> = [1, 2, 4, 5].map(|host| bootstrap(&scenario, host)).into();
+    assert_eq!(of, [vec![4], vec![], vec![], vec![4]]);
+    assert_eq!(nodes(&scenario.sessions[0]).dht, Some(vec![HostIndex(4)]));
+}
+
+#[test]
+fn a_call_on_the_lan_or_both_ways() {
+    let of = |discovery: &str| {
+        let scenario = only_case(&world("", &format!("discovery: {discovery}")));
+        nodes(&scenario.sessions[0]).clone()
+    };
+    let near = of("{ lan: { call_at: 2s, online: { alice: 2s } } }");
+    assert_eq!((near.dht, near.lan), (None, true));
+    assert_eq!(near.online, [2, 0].map(SimDuration::from_secs));
+    let swarm = "swarm: { nodes: 2 }\n";
+    for ways in [
+        "[lan, dht]",
+        "[dht, lan]",
+        "[{ lan: {} }, dht]",
+        "[lan, { dht: { bootstrap: [swarm-1] } }]",
+        "[{ dht: {} }, { lan: {} }]",
+    ] {
+        let scenario = only_case(&world(swarm, &format!("discovery: {{ first_of: {ways} }}")));
+        let nodes = nodes(&scenario.sessions[0]);
+        assert_eq!((nodes.dht.as_deref(), nodes.lan), (Some(&[HostIndex(2)][..]), true));
+    }
+    let ways = "[{ lan: { call_at: 9s } }, { dht: { online: { bob: 1s }, answer_within: 3s } }]";
+    let scenario = only_case(&world(swarm, &format!("discovery: {{ first_of: {ways} }}")));
+    let nodes = nodes(&scenario.sessions[0]);
+    assert_eq!(nodes.call_at, SimDuration::from_secs(9));
+    assert_eq!(nodes.online[1], SimDuration::from_secs(1));
+    assert_eq!(nodes.answer_within, SimDuration::from_secs(3));
+}
+
+#[test]
+fn every_key_may_come_from_the_matrix() {
+    let text = world(
+        "swarm: { nodes: \"${n}\", core: \"${core}\", network: \"${n}\", ip: \"${ip}\", start: cold, \
+         bootstrap: [\"swarm-${n}\"], link: { delay: \"${n}ms\" }, churn: { up: \"${n}s\", down: 1s } }\n",
+        "discovery: \"${how}\", expect: { discovered: \"${found}\" }",
+    ) + "matrix:\n  n: [3, 5]\n  core: [natbed, mixed]\n  ip: [v4, dual]\n  \
+         how: { dht: { dht: { bootstrap: [swarm-2], online: { bob: 4s } } }, both: { first_of: [dht, lan] } }\n  \
+         found: [dht, none]\n";
+    let document = valid(&text);
+    assert_eq!(document.case_count(), 32);
+    for (case, sizes) in document.cases().zip((0..32).map(|case| if case < 16 { 3 } else { 5 })) {
+        let scenario = case.scenario;
+        let swarm = scenario.swarm.as_ref().unwrap();
+        assert_eq!(swarm.hosts, 2..2 + sizes);
+        assert_eq!(scenario.dht_network as usize, sizes);
+        assert_eq!(bootstrap(&scenario, 2), [1 + sizes]);
+        assert_eq!(swarm.churn.unwrap().up, SimDuration::from_secs(sizes as u64));
+    }
+    let whole = world("swarm: \"${swarm}\"\n", "discovery: { dht: {} }")
+        + "matrix: { swarm: { small: { nodes: 2 }, large: { nodes: 40, ip: dual } } }\n";
+    let sizes = valid(&whole).cases().map(|case| case.scenario.hosts.len()).collect::<Vec<_>>();
+    assert_eq!(sizes, [4, 42]);
+}
+
+#[test]
+fn sessions_with_copies_may_call() {
+    let text = scenario(
+        "lans:\n  home: { copies: 3, subnet: \"192.168.${copy}.0/24\", gateway: { nat: linux-masquerade } }\n\
+         hosts:\n  a: { copies: 3, lan: \"home-${copy}\" }\n  b: { copies: 3, lan: \"home-${copy}\" }\n\
+         swarm: { nodes: 9 }\n\
+         sessions:\n  c:\n    copies: 3\n    between: [\"a-${copy}\", \"b-${copy}\"]\n    \
+         discovery: { dht: { bootstrap: [\"swarm-${copy}\"], call_at: \"${copy}s\", online: { \"a-${copy}\": 1s } } }\n",
+    );
+    let scenario = only_case(&text);
+    for (at, session) in scenario.sessions.iter().enumerate() {
+        let call = nodes(session);
+        assert_eq!(call.dht, Some(vec![HostIndex(6 + at)]));
+        assert_eq!(call.call_at, SimDuration::from_secs(1 + at as u64));
+        assert_eq!(call.online, [1, 0].map(SimDuration::from_secs));
+    }
+}
+
+#[test]
+fn large_swarms_load_and_too_many_of_them_do_not() {
+    let scenario = only_case(&world(
+        "swarm: { nodes: 5000, ip: dual, start: cold }\n",
+        "discovery: { dht: {} }",
+    ));
+    let last = scenario.hosts.last().unwrap();
+    assert_eq!((last.name.as_str(), scenario.hosts.len()), ("swarm-5000", 5_002));
+    let addresses: Vec<_> = last.addresses().map(|address| address.to_string()).collect();
+    assert_eq!(addresses, ["198.19.19.136", "2001:db8:d47::1388"]);
+    let cases = |cases: usize| {
+        let values: Vec<_> = (0..cases).map(|at| format!("{at}ms")).collect();
+        world("swarm: { nodes: 5000 }\n", "discovery: { dht: {} }, hold: \"${hold}\"")
+            + &format!("matrix: {{ hold: [{}] }}\n", values.join(", "))
+    };
+    assert_eq!(valid(&cases(3)).case_count(), 3);
+    let message = invalid(&cases(1_000)).as_slice()[0].message.clone();
+    assert_eq!(message, "the 1000 cases of the matrix have too many values");
 }
