@@ -14,6 +14,7 @@ use crate::resolve::resolve;
 use crate::scenario::Case;
 use crate::seeds::SeedRange;
 use crate::source::Source;
+use crate::swarm;
 use crate::traces::Traces;
 use crate::tree::{Entry, Node, Span, Value};
 use crate::yaml::{self, Budget};
@@ -233,8 +234,10 @@ impl Document {
         let mut found: BTreeMap<(Span, String), Found> = BTreeMap::new();
         let mut case_problems = Problems::default();
         let has_copies = copies::has_any(&self.template) || self.matrix.has_copies();
-        if has_copies && self.copied_count() > MAX_CASE_NODES {
-            problems.push(self.too_large("with their copies"));
+        let has_more = has_copies || swarm::is_in(&self.template);
+        if has_more && self.copied_count() > MAX_CASE_NODES {
+            let with = if has_copies { "with their copies" } else { "with their swarms" };
+            problems.push(self.too_large(with));
             return;
         }
         for case in 0..cases {
@@ -271,10 +274,13 @@ impl Document {
         }
     }
 
-    /// How many values all cases have once their entries are copied.
+    /// How many values all cases have once their entries are copied and their swarms are there.
     fn copied_count(&self) -> usize {
         let mut ignored = Problems::default();
-        let count = |case| copies::count(&self.matrix.expand(&self.template, case, &mut ignored));
+        let count = |case| {
+            let tree = self.matrix.expand(&self.template, case, &mut ignored);
+            copies::count(&tree).saturating_add(swarm::count(&tree))
+        };
         (0..self.case_count()).map(count).fold(0, usize::saturating_add)
     }
 

@@ -7,7 +7,7 @@ use crate::limits::MAX_LOADS;
 use crate::load_expect::{self, LoadExpectKeys};
 use crate::problem::{Problem, Problems};
 use crate::reference::ORACLE;
-use crate::scenario::{ExpectedPath, IceState, Path};
+use crate::scenario::{ExpectedDiscovery, ExpectedPath, IceState, Path};
 use crate::tree::{Entry, Located, Node, Span};
 
 /// Expectations by the name of the load.
@@ -19,6 +19,7 @@ pub(crate) struct ExpectKeys<'t> {
     /// All its keys.
     pub(crate) given: Vec<Located<&'t str>>,
     pub(crate) path: Option<Located<ExpectedPath>>,
+    pub(crate) discovered: Option<Located<ExpectedDiscovery>>,
     pub(crate) connect_within: Option<Located<SimDuration>>,
     pub(crate) states: Vec<Located<IceState>>,
     pub(crate) final_state: Option<Located<IceState>>,
@@ -39,6 +40,7 @@ pub(crate) fn decode<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<Ex
         at,
         given: fields.entries().iter().map(Entry::name).collect(),
         path: fields.optional("path", problems, path),
+        discovered: fields.optional("discovered", problems, discovered),
         connect_within: fields.optional("connect_within", problems, span_of_run),
         states: states.iter().filter_map(|item| state(item, problems)).collect(),
         final_state: fields.optional("final_state", problems, state),
@@ -74,6 +76,11 @@ fn path(node: &Node, problems: &mut Problems) -> Option<Located<ExpectedPath>> {
         _ => ExpectedPath::Is(word(node, "path", Path::ALL, Path::NAMES, problems)?),
     };
     Some(Located::new(path, node.span))
+}
+
+fn discovered(node: &Node, problems: &mut Problems) -> Option<Located<ExpectedDiscovery>> {
+    let (ways, words) = (ExpectedDiscovery::ALL, ExpectedDiscovery::NAMES);
+    Some(Located::new(word(node, "way of discovery", ways, words, problems)?, node.span))
 }
 
 fn state(node: &Node, problems: &mut Problems) -> Option<Located<IceState>> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::catalogue::Catalogue;
 use crate::decode::{Fields, address, at_most, check_name, entries, keys, list, text};
+use crate::dht_keys::{self, DhtKeys};
 use crate::firewall_keys;
 use crate::lan::link;
 use crate::limits::{MAX_HOSTS, MAX_INTERFACES, MAX_NAME_CHARS, MAX_USERS};
@@ -17,7 +18,17 @@ pub(crate) struct HostKeys<'t> {
     /// Empty if nothing of it was right.
     pub(crate) interfaces: Vec<InterfaceKeys<'t>>,
     pub(crate) firewall: Option<FirewallChoice>,
+    /// What it serves but for its node of the DHT.
     pub(crate) serve: Serve,
+    /// Its node of the DHT, if it serves one.
+    pub(crate) dht: Option<DhtKeys<'t>>,
+}
+
+impl HostKeys<'_> {
+    /// Says whether it serves anything.
+    pub(crate) fn serves(&self) -> bool {
+        self.serve != Serve::default() || self.dht.is_some()
+    }
 }
 
 pub(crate) struct InterfaceKeys<'t> {
@@ -56,6 +67,7 @@ fn host<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems
         interfaces: Vec::new(),
         firewall: None,
         serve: Serve::default(),
+        dht: None,
     };
     let Some(fields) = fields else { return host };
     host.interfaces = match fields.get("interfaces") {
@@ -69,7 +81,8 @@ fn host<'t>(entry: &'t Entry, catalogue: &Catalogue<'_>, problems: &mut Problems
     {
         problems.push(portal_on_host(entry.value.span));
     }
-    host.serve = fields.get("serve").and_then(|entry| serve(entry, problems)).unwrap_or_default();
+    (host.serve, host.dht) =
+        fields.get("serve").and_then(|entry| serve(entry, problems)).unwrap_or_default();
     host
 }
 
@@ -188,7 +201,7 @@ fn place<'t>(fields: &Fields<'t>, what: &str, problems: &mut Problems) -> Option
     }
 }
 
-fn serve(entry: &Entry, problems: &mut Problems) -> Option<Serve> {
+fn serve<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<(Serve, Option<DhtKeys<'t>>)> {
     let fields = Fields::open(&entry.value, entry.key.span, &keys::SERVE, problems)?;
     let stun = fields
         .get("stun")
@@ -198,7 +211,8 @@ fn serve(entry: &Entry, problems: &mut Problems) -> Option<Serve> {
         let users = fields.required("users", problems)?;
         Some(TurnService { users: users_of(&users.value, users.key.span, problems)? })
     });
-    Some(Serve { stun: stun.is_some(), turn })
+    let dht = fields.get("dht").map(|entry| dht_keys::decode(entry, problems));
+    Some((Serve { stun: stun.is_some(), turn, dht: None }, dht))
 }
 
 fn users_of(node: &Node, at: Span, problems: &mut Problems) -> Option<Vec<(String, String)>> {

@@ -37,7 +37,10 @@ mod bottleneck;
 mod catalogue;
 mod copies;
 mod decode;
+mod dht_keys;
 mod diagnostic;
+mod discovery;
+mod discovery_keys;
 mod document;
 mod event;
 mod expect;
@@ -56,6 +59,7 @@ mod mutation_tests;
 mod nat_check;
 mod nat_keys;
 mod nat_properties;
+mod nodes;
 mod pipe_keys;
 mod policy;
 mod pool;
@@ -70,6 +74,7 @@ mod scenario;
 mod seeds;
 mod session;
 mod source;
+mod swarm;
 mod timeline;
 mod topology;
 mod traces;
@@ -82,12 +87,13 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Axis, Document, LANGUAGE_VERSION, load, load_beside, load_with};
 pub use profile::{NamedProfile, load_profiles};
 pub use scenario::{
-    Amount, Attachment, Bounds, Case, Codel, CongestionControl, DatagramsLoad, Discovery,
-    Distribution, Event, EventAction, Expect, ExpectedPath, Fate, FirewallChoice, FirewallTarget,
-    FqCodel, Gateway, GilbertElliott, Host, HostIndex, IceState, Interface, Internet, Ipv6Gateway,
-    Jitter, Lan, LanIndex, Line, Link, LinkTarget, Load, LoadExpect, Loss, NamedLoad, NatChoice,
-    Path, Pipe, ProfileRef, Queue, QueueLimit, QuicLoad, RateSchedule, Reach, Red, Restart,
-    Scenario, SctpLoad, SecondLan, Sender, Serve, Session, Shaper, Stack, TcpLoad, Transfer,
+    Amount, Attachment, Bounds, Case, Churn, Codel, CongestionControl, DatagramsLoad, DhtCore,
+    DhtService, Discovery, Distribution, Event, EventAction, Expect, ExpectedDiscovery,
+    ExpectedPath, Fate, FirewallChoice, FirewallTarget, FqCodel, Gateway, GilbertElliott, Host,
+    HostIndex, IceState, Interface, Internet, Ipv6Gateway, Jitter, Lan, LanIndex, Line, Link,
+    LinkTarget, Load, LoadExpect, Loss, NamedLoad, NatChoice, NodeDiscovery, Path, Pipe,
+    ProfileRef, Queue, QueueLimit, QuicLoad, RateSchedule, Reach, Red, Restart, Scenario, SctpLoad,
+    SecondLan, Sender, Serve, Session, Shaper, Stack, Swarm, SwarmStart, TcpLoad, Transfer,
     TurnService, UnknownWordError,
 };
 pub use seeds::{ParseSeedsError, SeedRange};

@@ -29,6 +29,14 @@ pub const MAX_HOSTS: usize = 20_000;
 pub const MAX_SESSIONS: usize = 1_000;
 /// The most STUN and the most TURN servers of a session.
 pub const MAX_SERVERS: usize = 64;
+/// The most nodes of a swarm.
+pub const MAX_SWARM: u32 = 5_000;
+/// The fewest nodes of a swarm: one has nobody to talk to.
+pub const MIN_SWARM: u32 = 2;
+/// The most hosts that a node of the DHT begins from.
+pub const MAX_BOOTSTRAP: usize = 64;
+/// The most hosts that find each other with nodes; each has an identity of its own.
+pub const MAX_DHT_PEERS: usize = 32;
 /// The most users of a TURN service.
 pub const MAX_USERS: usize = 1_000;
 /// The most outside addresses of a gateway.

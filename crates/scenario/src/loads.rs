@@ -18,7 +18,7 @@ use crate::tree::Located;
 
 /// What only an ICE agent tells.
 const OF_AN_AGENT: &[&str] =
-    &["connect_within", "states", "final_state", "noticed_within", "recover_within"];
+    &["discovered", "connect_within", "states", "final_state", "noticed_within", "recover_within"];
 
 impl Written<'_> {
     /// Makes the loads of a session with what is expected of each.

@@ -1,17 +1,17 @@
 //! Valid documents with a part taken away, doubled or exchanged: whatever comes out is either
 //! reported with a place in the file, or a scenario that holds what its documentation promises.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use natbed_nat::Translator;
-use natbed_units::Seed;
+use natbed_units::{Seed, SimDuration};
 use proptest::prelude::*;
 
 use crate::diagnostic::{Diagnostics, LineIndex};
 use crate::document::Document;
 use crate::problem::Problems;
-use crate::scenario::{Attachment, EventAction, LanIndex, Scenario};
+use crate::scenario::{Attachment, Discovery, EventAction, HostIndex, LanIndex, Scenario, Stack};
 use crate::source::Source;
 use crate::tree::{Entry, Node, Value};
 use crate::yaml::{self, Budget};
@@ -89,6 +89,55 @@ matrix:
   net: [1]
   turn: { with: [s], without: [] }
 ";
+
+const NODES: &str = "\
+natbed: 1
+name: nodes
+lans:
+  home: { subnet: 192.168.1.0/24, ipv6: \"2001:db8:1::/64\", gateway: { nat: linux-masquerade } }
+  cafe: { subnet: 192.168.2.0/24, gateway: { nat: linux-masquerade } }
+hosts:
+  alice: { lan: home }
+  bob: { lan: home }
+  carol: { interfaces: [{ lan: cafe }, { internet: 198.51.100.3 }] }
+  dave: { internet: 198.51.100.4 }
+  boot: { internet: 198.51.100.5, serve: { stun: {}, dht: { bootstrap: [] } } }
+  own: { lan: home, serve: { dht: { bootstrap: [boot, swarm-2], core: opendht } } }
+  more: { copies: 2, lan: cafe, serve: { dht: {} } }
+swarm:
+  nodes: \"${size}\"
+  core: \"${core}\"
+  network: 7
+  ip: dual
+  start: cold
+  bootstrap: [boot, swarm-1]
+  link: { delay: 5ms, mtu: 1400B }
+  churn: { up: 10min, down: 1min }
+sessions:
+  near:
+    between: [alice, bob]
+    discovery:
+      first_of: [lan, { dht: { bootstrap: [boot, swarm-3], call_at: 9s, online: { alice: 2s, bob: 3s }, answer_within: 4s } }]
+    expect: { discovered: \"${found}\", path: lan }
+  again:
+    between: [bob, alice]
+    discovery: { first_of: [{ dht: { bootstrap: [swarm-3, boot] } }, { lan: { call_at: 20s, online: { bob: 3s, alice: 2s } } }] }
+  far: { between: [carol, dave], discovery: { dht: { call_at: 1s } }, expect: { discovered: none, path: none } }
+  last: { between: [dave, carol], stun: [boot], start: { carol: 1s }, discovery: { rendezvous: { delay: 3ms } } }
+events:
+  - { at: 1s, link_down: swarm-2 }
+  - { at: 2s, server_stop: swarm-1 }
+  - { at: 3s, server_start: swarm-1 }
+  - { at: 4s, roam: carol, interface: cafe, to: home }
+horizon: 1min
+matrix:
+  size: [4, 9]
+  core: [natbed, mixed]
+  found: [lan, dht]
+";
+
+/// The documents that are mutated.
+const DOCUMENTS: [&str; 3] = [TWO_HOMES, MATRIX, NODES];
 
 /// What is done to one node of a document.
 #[derive(Clone, Copy, Debug)]
@@ -253,8 +302,48 @@ fn assert_resolved(scenario: &Scenario) {
         assert!(session.stun.iter().all(|server| scenario.hosts[server.0].serve.stun));
         assert!(session.turn.iter().all(|server| scenario.hosts[server.0].serve.turn.is_some()));
     }
+    assert_nodes(scenario);
     assert!(scenario.events.iter().all(|event| event.at < scenario.horizon));
     assert!(scenario.events.is_sorted_by_key(|event| event.at));
+}
+
+/// Asserts what the types promise about nodes of the DHT.
+fn assert_nodes(scenario: &Scenario) {
+    let serves = |host: &HostIndex| scenario.hosts[host.0].serve.dht.is_some();
+    for (at, host) in scenario.hosts.iter().enumerate() {
+        let bootstrap = host.serve.dht.iter().flat_map(|dht| &dht.bootstrap);
+        for other in bootstrap {
+            assert!(other.0 != at && serves(other));
+        }
+    }
+    match &scenario.swarm {
+        None => assert_eq!(scenario.dht_network, 0),
+        Some(swarm) => {
+            assert!(swarm.hosts.len() >= 2 && swarm.hosts.end == scenario.hosts.len());
+            assert!(
+                scenario.hosts[swarm.hosts.clone()].iter().all(|host| host.serve.dht.is_some())
+            );
+            assert!(swarm.churn.is_none_or(|churn| !churn.up.is_zero() && !churn.down.is_zero()));
+        }
+    }
+    let mut own: BTreeMap<HostIndex, (Option<BTreeSet<HostIndex>>, bool, SimDuration)> =
+        BTreeMap::new();
+    for session in &scenario.sessions {
+        let Discovery::Nodes(nodes) = &session.discovery else {
+            assert!(session.expect.as_ref().is_none_or(|expect| expect.discovered.is_none()));
+            continue;
+        };
+        assert!(session.stack != Stack::None && (nodes.lan || nodes.dht.is_some()));
+        assert!(nodes.dht.as_ref().is_none_or(|dht| !dht.is_empty() && dht.iter().all(serves)));
+        assert!(nodes.call_at < scenario.horizon && nodes.call_at >= nodes.online[0]);
+        assert!(!nodes.answer_within.is_zero());
+        for (host, online) in session.between.into_iter().zip(nodes.online) {
+            assert!(!serves(&host) && online < scenario.horizon);
+            let dht = nodes.dht.as_ref().map(|dht| dht.iter().copied().collect());
+            let node = (dht, nodes.lan, online);
+            assert_eq!(own.entry(host).or_insert_with(|| node.clone()), &node);
+        }
+    }
 }
 
 /// Checks the document `root` of `text` and returns whether it is valid.
@@ -288,12 +377,13 @@ fn parse(text: &str) -> Node {
 fn the_documents_are_valid_before_they_are_mutated() {
     assert!(check(TWO_HOMES, parse(TWO_HOMES)));
     assert!(check(MATRIX, parse(MATRIX)));
+    assert!(check(NODES, parse(NODES)));
 }
 
 #[test]
 fn every_node_can_be_deleted_doubled_or_emptied() {
     let mut valid = [0; 3];
-    for text in [TWO_HOMES, MATRIX] {
+    for text in DOCUMENTS {
         let root = parse(text);
         for at in 0..values(&root).len() {
             let kinds = [Mutation::Delete, Mutation::Duplicate, Mutation::Empty];
@@ -313,10 +403,10 @@ proptest! {
 
     #[test]
     fn mutated_documents_are_reported_or_right(
-        first in any::<bool>(),
+        document in 0..DOCUMENTS.len(),
         mutations in prop::collection::vec(mutation(), 1..5),
     ) {
-        let text = if first { TWO_HOMES } else { MATRIX };
+        let text = DOCUMENTS[document];
         let original = parse(text);
         let mut root = original.clone();
         for (index, mutation) in mutations {

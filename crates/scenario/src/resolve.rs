@@ -23,10 +23,11 @@ use crate::problem::{Problem, Problems};
 use crate::profile::NamedProfile;
 use crate::profile_keys;
 use crate::scenario::{
-    Attachment, Gateway, Host, Interface, Internet, Ipv6Gateway, Lan, LanIndex, Link, NatChoice,
-    Scenario, SecondLan,
+    Attachment, Gateway, Host, HostIndex, Interface, Internet, Ipv6Gateway, Lan, LanIndex, Link,
+    NatChoice, Scenario, SecondLan, Serve,
 };
 use crate::session::{self, SessionKeys};
+use crate::swarm::{self, SwarmKeys};
 use crate::topology::{self, Upstream};
 use crate::traces::Traces;
 use crate::tree::{Entry, Located, Node, Span};
@@ -41,6 +42,7 @@ pub(crate) struct Written<'t> {
     pub(crate) lan_names: BTreeMap<&'t str, usize>,
     pub(crate) hosts: Vec<HostKeys<'t>>,
     pub(crate) host_names: BTreeMap<&'t str, usize>,
+    pub(crate) swarm: Option<SwarmKeys<'t>>,
     pub(crate) sessions: Vec<SessionKeys<'t>>,
     pub(crate) events: Vec<EventKeys<'t>>,
     /// Whether there are events at all, also some that were not right.
@@ -58,7 +60,8 @@ pub(crate) fn resolve(
     traces: &Traces,
     problems: &mut Problems,
 ) -> Option<Scenario> {
-    let written = Written::decode(root, given, traces, problems)?;
+    let swarm_names = swarm::names(root);
+    let written = Written::decode(root, &swarm_names, given, traces, problems)?;
     let mut upstreams = topology::upstreams(&written.lans, &written.lan_names, problems);
     written.check_internet(&mut upstreams, problems);
     let domains = topology::domains(&written.lans, &upstreams);
@@ -69,6 +72,7 @@ pub(crate) fn resolve(
             lans: &written.lans,
             lan_names: &written.lan_names,
             hosts: &written.hosts,
+            swarm: written.swarm_hosts(),
             host_names: &written.host_names,
             events: &written.events,
             upstreams: &upstreams,
@@ -77,17 +81,30 @@ pub(crate) fn resolve(
         problems,
     );
     let lans = written.resolve_lans(&upstreams, &addresses, problems);
-    let hosts = written.resolve_hosts(&addresses, problems);
+    let swarm_bootstrap = written.swarm_bootstrap(problems);
+    let hosts = written.resolve_hosts(&addresses, &swarm_bootstrap, problems);
     let routes = Routes { upstreams: &upstreams, lans: &lans, hosts: &hosts };
     let sessions = written.resolve_sessions(&addresses, &routes, lines, problems);
     let events = written.resolve_events(&upstreams, &addresses, problems);
+    let swarm = written.resolve_swarm(&hosts, &sessions, problems);
+    let dht_network = written.swarm.as_ref().map_or(0, |swarm| swarm.network);
     let Written { internet, horizon, .. } = written;
-    problems.is_empty().then_some(Scenario { internet, lans, hosts, sessions, events, horizon })
+    problems.is_empty().then_some(Scenario {
+        internet,
+        lans,
+        hosts,
+        swarm,
+        dht_network,
+        sessions,
+        events,
+        horizon,
+    })
 }
 
 impl<'t> Written<'t> {
     fn decode(
         root: &'t Node,
+        swarm_names: &'t [String],
         given: &[NamedProfile],
         traces: &Traces,
         problems: &mut Problems,
@@ -100,8 +117,11 @@ impl<'t> Written<'t> {
         let lans = fields.get("lans");
         let lans = lans.map(|entry| lan::decode(entry, &catalogue, problems)).unwrap_or_default();
         let hosts = fields.required("hosts", problems);
-        let hosts =
+        let mut hosts =
             hosts.map(|entry| host::decode(entry, &catalogue, problems)).unwrap_or_default();
+        let swarm = fields
+            .get("swarm")
+            .map(|entry| swarm::decode(entry, swarm_names, &mut hosts, &catalogue, problems));
         let sessions = fields.required("sessions", problems);
         let sessions = sessions.map(|entry| session::decode(entry, problems)).unwrap_or_default();
         let events = fields.get("events");
@@ -116,6 +136,7 @@ impl<'t> Written<'t> {
             lans,
             host_names: hosts.iter().enumerate().map(|(at, host)| (host.name.value, at)).collect(),
             hosts,
+            swarm,
             sessions,
             events,
             has_events,
@@ -130,7 +151,8 @@ impl<'t> Written<'t> {
 
     /// Reports hosts with the name of a LAN: results and events could not tell them apart.
     fn check_names(&self, problems: &mut Problems) {
-        for host in &self.hosts {
+        self.check_swarm_names(problems);
+        for host in &self.hosts[..self.swarm_hosts().start] {
             if let Some(lan) = self.lan_names.get(host.name.value) {
                 let name = host.name.value;
                 problems.push(
@@ -157,7 +179,14 @@ impl<'t> Written<'t> {
                 );
             }
         }
-        for host in &self.hosts {
+        if let Some(swarm) = &self.swarm {
+            problems.push(
+                Problem::new(swarm.at, "the swarm is on an Internet that is not there")
+                    .label("needs the Internet")
+                    .help("the scenario says `internet: none`"),
+            );
+        }
+        for host in &self.hosts[..self.swarm_hosts().start] {
             for interface in &host.interfaces {
                 let Place::Internet { address } = &interface.place else { continue };
                 problems.push(
@@ -176,6 +205,9 @@ impl<'t> Written<'t> {
 
     /// Finds the host that `name` refers to.
     pub(crate) fn host(&self, name: Located<&str>, problems: &mut Problems) -> Option<usize> {
+        if self.is_lost_node(name.value) {
+            return None;
+        }
         lookup(&self.host_names, "host", name, problems)
     }
 
@@ -369,9 +401,18 @@ impl<'t> Written<'t> {
         address.filter(|_| is_here)
     }
 
-    fn resolve_hosts(&self, addresses: &Addresses, problems: &mut Problems) -> Vec<Host> {
+    fn resolve_hosts(
+        &self,
+        addresses: &Addresses,
+        swarm_bootstrap: &[HostIndex],
+        problems: &mut Problems,
+    ) -> Vec<Host> {
+        let swarm = self.swarm_hosts();
+        let mut said_before = Problems::default();
         let mut hosts = Vec::with_capacity(self.hosts.len());
-        for (host, addresses) in self.hosts.iter().zip(&addresses.hosts) {
+        for (at, (host, addresses)) in self.hosts.iter().zip(&addresses.hosts).enumerate() {
+            // All nodes of a swarm are alike, so what is wrong with one is said once.
+            let problems = if at > swarm.start { &mut said_before } else { &mut *problems };
             let interfaces = host.interfaces.iter().zip(addresses);
             let interfaces = interfaces.filter_map(|(interface, pair)| {
                 let lan = match &interface.place {
@@ -387,7 +428,10 @@ impl<'t> Written<'t> {
                 name: host.name.value.to_owned(),
                 interfaces: interfaces.collect(),
                 firewall: host.firewall.clone(),
-                serve: host.serve.clone(),
+                serve: Serve {
+                    dht: self.dht_service(at, swarm_bootstrap, problems),
+                    ..host.serve.clone()
+                },
             });
         }
         hosts
@@ -426,7 +470,7 @@ fn lookup(
         let name_of = name.value;
         problems.push(
             Problem::new(name.span, format!("unknown {what} `{name_of}`"))
-                .label("stands for copies")
+                .label("stands for several")
                 .help(format!("the first one is `{name_of}-1`")),
         );
     } else if found.is_none() {

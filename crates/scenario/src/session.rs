@@ -5,18 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use natbed_units::SimDuration;
 
 use crate::decode::{
-    Fields, at_most, check_name, choice, delay, entries, keys, list, number, span_of_run, text,
-    word,
+    Fields, at_most, check_name, entries, keys, list, number, span_of_run, text, word,
 };
+use crate::discovery_keys::{self, DiscoveryKeys};
 use crate::expect::{self, ExpectKeys};
 use crate::limits::{MAX_SERVERS, MAX_SESSIONS};
 use crate::load_keys::{self, Between, LoadKeys};
 use crate::problem::{Problem, Problems};
-use crate::scenario::{Discovery, Load, Restart, Stack};
+use crate::scenario::{Load, Restart, Stack};
 use crate::tree::{Entry, Located, Node, Value};
 
-/// What a rendezvous takes one way unless the file says otherwise.
-const DEFAULT_RENDEZVOUS_DELAY: SimDuration = SimDuration::from_millis(50);
 /// Where the second host listens without a stack: the port of iperf.
 const DEFAULT_PORT: u16 = 5_001;
 /// The keys of a session that are a stack's.
@@ -29,7 +27,8 @@ pub(crate) struct SessionKeys<'t> {
     /// `None` if it was not right.
     pub(crate) between: Between<'t>,
     pub(crate) stack: Stack,
-    pub(crate) discovery: Discovery,
+    /// `None` if it was not right.
+    pub(crate) discovery: Option<DiscoveryKeys<'t>>,
     pub(crate) stun: Vec<Located<&'t str>>,
     pub(crate) turn: Vec<Located<&'t str>>,
     pub(crate) start: Vec<(Located<&'t str>, SimDuration)>,
@@ -81,9 +80,10 @@ fn session<'t>(entry: &'t Entry, problems: &mut Problems) -> Option<SessionKeys<
         name: entry.name(),
         between,
         stack,
-        discovery: fields
-            .optional("discovery", problems, discovery)
-            .unwrap_or(Discovery::Rendezvous { delay: DEFAULT_RENDEZVOUS_DELAY }),
+        discovery: match fields.get("discovery") {
+            Some(entry) => discovery_keys::decode(&entry.value, problems),
+            None => Some(DiscoveryKeys::default()),
+        },
         stun: fields.optional("stun", problems, servers).unwrap_or_default(),
         turn: fields.optional("turn", problems, servers).unwrap_or_default(),
         start: fields.optional("start", problems, start).unwrap_or_default(),
@@ -179,13 +179,6 @@ fn between<'t>(node: &'t Node, problems: &mut Problems) -> Option<[Located<&'t s
     let first = text(first, "the name of a host", problems);
     let second = text(second, "the name of a host", problems);
     Some([first?, second?])
-}
-
-fn discovery(node: &Node, problems: &mut Problems) -> Option<Discovery> {
-    let entry = choice(node, &keys::DISCOVERY, problems)?;
-    let fields = Fields::open(&entry.value, entry.key.span, &keys::RENDEZVOUS, problems)?;
-    let delay = fields.optional("delay", problems, delay).unwrap_or(DEFAULT_RENDEZVOUS_DELAY);
-    Some(Discovery::Rendezvous { delay })
 }
 
 fn servers<'t>(node: &'t Node, problems: &mut Problems) -> Option<Vec<Located<&'t str>>> {

@@ -11,9 +11,7 @@ use crate::link::LinkKeys;
 use crate::nat_keys::NatKeys;
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
-use crate::scenario::{
-    Event, EventAction, FirewallTarget, HostIndex, LanIndex, Link, LinkTarget, Serve,
-};
+use crate::scenario::{Event, EventAction, FirewallTarget, HostIndex, LanIndex, Link, LinkTarget};
 use crate::topology::Upstream;
 use crate::tree::Located;
 
@@ -250,7 +248,7 @@ impl Written<'_> {
 
     fn server(&self, name: Located<&str>, problems: &mut Problems) -> Option<HostIndex> {
         let host = self.host(name, problems)?;
-        if self.hosts[host].serve == Serve::default() {
+        if !self.hosts[host].serves() {
             problems.push(
                 Problem::new(name.span, format!("`{}` serves nothing", name.value))
                     .label("is no server"),
@@ -344,7 +342,7 @@ impl Written<'_> {
         let (host, lan) = (host?, lan?);
         let name = event.target.value;
         let keys = &self.hosts[host];
-        if keys.serve != Serve::default() {
+        if keys.serves() {
             problems.push(
                 Problem::new(
                     event.target.span,

@@ -5,16 +5,16 @@ use natbed_units::SimDuration;
 use crate::address::Addresses;
 use crate::bottleneck::Routes;
 use crate::diagnostic::LineIndex;
+use crate::discovery::Nodes;
+use crate::discovery_keys::DiscoveryKeys;
 use crate::event::Verb;
 use crate::expect::ExpectKeys;
-use crate::host::{InterfaceKeys, Place};
-use crate::lan::IPV4;
+use crate::host::{HostKeys, InterfaceKeys, Place};
+use crate::lan::{IPV4, IPV6};
 use crate::loads::{after, check_sources, duration};
 use crate::problem::{Problem, Problems};
 use crate::resolve::Written;
-use crate::scenario::{
-    Discovery, Expect, ExpectedPath, HostIndex, IceState, Path, Restart, Serve, Session, Stack,
-};
+use crate::scenario::{Expect, ExpectedPath, HostIndex, IceState, Path, Restart, Session, Stack};
 use crate::session::SessionKeys;
 use crate::tree::{Located, Span};
 
@@ -26,9 +26,12 @@ impl Written<'_> {
         lines: &LineIndex,
         problems: &mut Problems,
     ) -> Vec<Session> {
+        let mut nodes = Nodes::default();
         let sessions = self.sessions.iter();
         sessions
-            .filter_map(|session| self.session(session, addresses, routes, lines, problems))
+            .filter_map(|session| {
+                self.session(session, addresses, routes, lines, &mut nodes, problems)
+            })
             .collect()
     }
 
@@ -38,12 +41,15 @@ impl Written<'_> {
         addresses: &Addresses,
         routes: &Routes<'_>,
         lines: &LineIndex,
+        nodes: &mut Nodes,
         problems: &mut Problems,
     ) -> Option<Session> {
         let between = session.between.and_then(|names| self.between(names, problems));
-        let stun = self.servers(&session.stun, "stun", |serve| serve.stun, problems);
-        let turn = self.servers(&session.turn, "turn", |serve| serve.turn.is_some(), problems);
-        let start = session.between.map(|names| start(session, names, problems));
+        let stun = self.servers(&session.stun, "stun", |host| host.serve.stun, problems);
+        let turn = self.servers(&session.turn, "turn", |host| host.serve.turn.is_some(), problems);
+        let discovery = self.discovery(session, between, nodes, problems);
+        let start = session.between.map(|names| by_host(&session.start, names, problems));
+        let start = start.map(|given| given.map(Option::unwrap_or_default));
         if let Some(names) = session.between.filter(|_| session.stack == Stack::WebrtcIce) {
             self.check_ipv4(&names, problems);
         }
@@ -63,7 +69,7 @@ impl Written<'_> {
             between: between?.map(HostIndex),
             stack: session.stack,
             reach,
-            discovery: session.discovery,
+            discovery: discovery?,
             stun,
             turn,
             start: start?,
@@ -72,6 +78,7 @@ impl Written<'_> {
             restart: session.restart,
             expect: session.expect.as_ref().map(|expect| Expect {
                 path: expect.path.map(|path| path.value),
+                discovered: expect.discovered.map(|way| way.value),
                 connect_within: expect.connect_within.map(|within| within.value),
                 states: expect.states.iter().map(|state| state.value).collect(),
                 final_state: expect.final_state.map(|state| state.value),
@@ -90,22 +97,31 @@ impl Written<'_> {
                     .label("the same host again"),
             );
         }
+        let nodes = names.iter().zip([first, second]).filter_map(|(name, at)| Some((name, at?)));
+        for (name, _) in nodes.filter(|(_, at)| self.swarm_hosts().contains(at)) {
+            let message = format!("`{}` is a node of the swarm", name.value);
+            problems.push(
+                Problem::new(name.span, message)
+                    .label("serves, so it connects to nobody")
+                    .help("a session is between hosts of the file's own"),
+            );
+        }
         Some([first?, second?])
     }
 
     /// Finds the hosts that offer a service, which is called `key` both here and in `serve`.
-    fn servers(
+    pub(crate) fn servers(
         &self,
         names: &[Located<&str>],
         key: &str,
-        offers: impl Fn(&Serve) -> bool,
+        offers: impl Fn(&HostKeys<'_>) -> bool,
         problems: &mut Problems,
     ) -> Vec<HostIndex> {
         let mut servers = Vec::with_capacity(names.len());
         for name in names {
             let Some(at) = self.host(*name, problems) else { continue };
             let host = &self.hosts[at];
-            if !offers(&host.serve) {
+            if !offers(host) {
                 let server = name.value;
                 problems.push(
                     Problem::new(name.span, format!("`{server}` does not serve `{key}`"))
@@ -130,7 +146,7 @@ impl Written<'_> {
             let Some(at) = self.host_names.get(name.value) else { continue };
             let host = &self.hosts[*at];
             if !host.interfaces.is_empty()
-                && !host.interfaces.iter().any(|interface| self.may_have_ipv4(interface))
+                && !host.interfaces.iter().any(|interface| self.may_have(interface, IPV4))
             {
                 problems.push(
                     Problem::new(name.span, format!("`{}` has no IPv4 address", name.value))
@@ -142,23 +158,36 @@ impl Written<'_> {
         }
     }
 
-    /// Says whether the interface has an IPv4 address, as far as that is known.
-    fn may_have_ipv4(&self, interface: &InterfaceKeys<'_>) -> bool {
+    /// Says whether the interface has an address of an IP version, as far as that is known.
+    pub(crate) fn may_have(&self, interface: &InterfaceKeys<'_>, version: usize) -> bool {
         match &interface.place {
-            Place::Internet { address } => address.value.is_ipv4(),
-            Place::Lan { lan, .. } => self.lan_names.get(lan.value).is_none_or(|lan| {
-                let lan = &self.lans[*lan];
-                lan.subnet.is_none() || lan.subnet_of(IPV4).is_some()
-            }),
+            Place::Internet { address } => {
+                address.value.is_ipv4() == (version == IPV4)
+                    || (version == IPV6 && interface.ipv6_address.is_some())
+            }
+            Place::Lan { lan, .. } => {
+                self.lan_names.get(lan.value).is_none_or(|lan| self.lan_may_have(*lan, version))
+            }
         }
+    }
+
+    /// Says whether the LAN has a subnet of an IP version, as far as that is known.
+    pub(crate) fn lan_may_have(&self, lan: usize, version: usize) -> bool {
+        let lan = &self.lans[lan];
+        lan.subnet.is_none() || lan.subnet_of(version).is_some()
     }
 
     /// Reports a session whose own times alone go beyond the horizon.
     fn check_time(&self, session: &SessionKeys<'_>, problems: &mut Problems) {
-        let Discovery::Rendezvous { delay } = session.discovery;
+        let found = match &session.discovery {
+            Some(DiscoveryKeys::Rendezvous { delay }) => *delay,
+            // A call after the run was reported.
+            Some(DiscoveryKeys::Nodes(nodes)) if nodes.call_at() < self.horizon => nodes.call_at(),
+            Some(DiscoveryKeys::Nodes(_)) | None => SimDuration::ZERO,
+        };
         let start = session.start.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
         let connecting = match session.stack {
-            Stack::WebrtcIce => delay + start,
+            Stack::WebrtcIce => found + start,
             Stack::None => SimDuration::ZERO,
         };
         let loads = session.loads.iter();
@@ -224,6 +253,7 @@ impl Written<'_> {
         self.check_recovery(session, expect, problems);
         check_sources(session, expect, problems);
         check_oracle(session, expect, problems);
+        self.check_discovered(session, expect, problems);
         let Some(Located { value: ExpectedPath::Is(path), span }) = expect.path else { return };
         match path {
             Path::Relay if session.turn.is_empty() => problems.push(
@@ -234,28 +264,13 @@ impl Written<'_> {
                 Problem::new(span, "the hosts are not in one LAN where they see each other")
                     .label("impossible"),
             ),
-            Path::None => {
-                let up = [IceState::Connected, IceState::Completed];
-                let states = expect.states.iter().chain(&expect.final_state);
-                let state =
-                    states.filter(|state| up.contains(&state.value)).map(|state| state.span);
-                let times = [expect.connect_within, expect.noticed_within, expect.recover_within];
-                let times = times.into_iter().flatten().map(|within| within.span);
-                let times = times.chain(completions(expect));
-                for contradiction in times.chain(state) {
-                    problems.push(
-                        Problem::new(contradiction, "this needs a connection")
-                            .label("impossible")
-                            .related(span, "no connection is expected"),
-                    );
-                }
-            }
+            Path::None => check_unconnected(expect, span, problems),
             Path::Relay | Path::Lan | Path::Direct => {}
         }
     }
 
     /// Says whether the session's hosts can reach each other inside a LAN; true if not known.
-    fn share_lan(&self, session: &SessionKeys<'_>) -> bool {
+    pub(crate) fn share_lan(&self, session: &SessionKeys<'_>) -> bool {
         let Some(names) = session.between else { return true };
         if self.events.iter().any(|event| matches!(event.verb, Verb::Roam { .. })) {
             return true; // they may meet later
@@ -274,6 +289,23 @@ impl Written<'_> {
                     matches!(&other.place, Place::Lan { lan: same, .. } if same.value == lan.value)
                 })
         })
+    }
+}
+
+/// Reports what is expected of a connection where none is expected, as it stands at `none`.
+pub(crate) fn check_unconnected(expect: &ExpectKeys<'_>, none: Span, problems: &mut Problems) {
+    let up = [IceState::Connected, IceState::Completed];
+    let states = expect.states.iter().chain(&expect.final_state);
+    let state = states.filter(|state| up.contains(&state.value)).map(|state| state.span);
+    let times = [expect.connect_within, expect.noticed_within, expect.recover_within];
+    let times = times.into_iter().flatten().map(|within| within.span);
+    let times = times.chain(completions(expect));
+    for contradiction in times.chain(state) {
+        problems.push(
+            Problem::new(contradiction, "this needs a connection")
+                .label("impossible")
+                .related(none, "no connection is expected"),
+        );
     }
 }
 
@@ -296,14 +328,14 @@ fn completions(expect: &ExpectKeys<'_>) -> impl Iterator<Item = Span> {
     loads.filter_map(|load| load.complete_within).map(|within| within.span)
 }
 
-/// The start offsets of the two hosts, zero where the session gives none.
-fn start(
-    session: &SessionKeys<'_>,
+/// What is given for each of the two hosts; a host that takes no part is reported.
+pub(crate) fn by_host<T: Copy>(
+    given: &[(Located<&str>, T)],
     names: [Located<&str>; 2],
     problems: &mut Problems,
-) -> [SimDuration; 2] {
+) -> [Option<T>; 2] {
     let participants = names.map(|name| name.value);
-    for (name, _) in &session.start {
+    for (name, _) in given {
         if !participants.contains(&name.value) {
             problems.push(
                 Problem::new(name.span, format!("`{}` takes no part in the session", name.value))
@@ -312,7 +344,7 @@ fn start(
         }
     }
     participants.map(|participant| {
-        let given = session.start.iter().find(|(name, _)| name.value == participant);
-        given.map_or(SimDuration::ZERO, |(_, offset)| *offset)
+        let given = given.iter().find(|(name, _)| name.value == participant);
+        given.map(|(_, value)| *value)
     })
 }

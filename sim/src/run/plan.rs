@@ -61,6 +61,9 @@ impl Plan {
         seed: Seed,
         reports: Reports,
     ) -> anyhow::Result<Self> {
+        if let Some(host) = scenario.hosts.iter().find(|host| host.serve.dht.is_some()) {
+            anyhow::bail!("the host {} serves a node of the DHT, which cannot be run", host.name);
+        }
         let handle = world.handle();
         let servers = scenario
             .hosts
@@ -93,7 +96,7 @@ impl Plan {
                     Stack::WebrtcIce => Way::Ice {
                         peers: session.between.map(|host| peer_of(world, host)),
                         servers: ice_servers(scenario, session),
-                        config: session_config(scenario, session),
+                        config: session_config(scenario, session)?,
                     },
                     Stack::None => Way::Bare {
                         hosts: session.between.map(|host| world.host(hosts[host.0])),
@@ -187,10 +190,12 @@ fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
     IceServers { stun, turn }
 }
 
-fn session_config(scenario: &Scenario, session: &Session) -> SessionConfig {
-    let scenario::Discovery::Rendezvous { delay } = session.discovery;
-    SessionConfig {
-        discovery: Discovery::Rendezvous { delay },
+fn session_config(scenario: &Scenario, session: &Session) -> anyhow::Result<SessionConfig> {
+    let scenario::Discovery::Rendezvous { delay } = &session.discovery else {
+        anyhow::bail!("the session {} has a discovery that cannot be run", session.name);
+    };
+    Ok(SessionConfig {
+        discovery: Discovery::Rendezvous { delay: *delay },
         start: session.start,
         hold: session.hold,
         restart: match session.restart {
@@ -199,7 +204,7 @@ fn session_config(scenario: &Scenario, session: &Session) -> SessionConfig {
             scenario::Restart::Failed => Restart::Failed,
         },
         deadline: SimTime::ZERO + scenario.horizon,
-    }
+    })
 }
 
 fn bare_config(scenario: &Scenario, session: &Session) -> anyhow::Result<BareConfig> {

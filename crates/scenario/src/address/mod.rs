@@ -5,6 +5,7 @@ mod events;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use ipnet::IpNet;
 
@@ -47,6 +48,8 @@ pub(crate) struct Plan<'a, 't> {
     pub(crate) lans: &'a [LanKeys<'t>],
     pub(crate) lan_names: &'a BTreeMap<&'t str, usize>,
     pub(crate) hosts: &'a [HostKeys<'t>],
+    /// The hosts that are the nodes of a swarm.
+    pub(crate) swarm: Range<usize>,
     pub(crate) host_names: &'a BTreeMap<&'t str, usize>,
     pub(crate) events: &'a [EventKeys<'t>],
     pub(crate) upstreams: &'a [Upstream],
@@ -258,9 +261,15 @@ impl<'a, 't> Assignment<'a, '_, 't> {
     fn fixed_hosts(&mut self) -> Vec<Vec<Pair>> {
         let plan = self.plan;
         let mut hosts = Vec::with_capacity(plan.hosts.len());
+        let mut is_swarm_refused = false;
         for (at, host) in plan.hosts.iter().enumerate() {
             let owner = Owner::Host { host: at, is_later: false };
             let mut addresses = vec![[None; 2]; host.interfaces.len()];
+            let is_in_swarm = plan.swarm.contains(&at);
+            if is_in_swarm && is_swarm_refused {
+                hosts.push(addresses); // one node that cannot have its address says enough
+                continue;
+            }
             for (pair, interface) in addresses.iter_mut().zip(&host.interfaces) {
                 let second = interface.ipv6_address;
                 match &interface.place {
@@ -269,8 +278,9 @@ impl<'a, 't> Assignment<'a, '_, 't> {
                             self.report_second(second, "the first address is an IPv6 one");
                         }
                         for address in [Some(*address), second].into_iter().flatten() {
-                            pair[version_of(address.value)] =
-                                self.internet.take(address, owner, self.problems);
+                            let taken = self.internet.take(address, owner, self.problems);
+                            is_swarm_refused |= is_in_swarm && taken.is_none();
+                            pair[version_of(address.value)] = taken;
                         }
                     }
                     Place::Lan { lan, address } => {

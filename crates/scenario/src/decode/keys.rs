@@ -63,6 +63,7 @@ pub(crate) static DOCUMENT: Keys = keys(
         "internet",
         "lans",
         "hosts",
+        "swarm",
         "sessions",
         "events",
         "horizon",
@@ -172,9 +173,13 @@ pub(crate) static HOST: Keys = keys(
 );
 pub(crate) static INTERFACE: Keys =
     keys("an interface", &["lan", "address", "ipv6_address", "internet", "uplink"]);
-pub(crate) static SERVE: Keys = keys("a host's services", &["stun", "turn"]);
+pub(crate) static SERVE: Keys = keys("a host's services", &["stun", "turn", "dht"]);
 pub(crate) static STUN: Keys = keys("a STUN service", &[]);
 pub(crate) static TURN: Keys = keys("a TURN service", &["users"]);
+pub(crate) static DHT: Keys = keys("a DHT service", &["bootstrap", "core"]);
+pub(crate) static SWARM: Keys =
+    keys("a swarm", &["nodes", "core", "network", "ip", "start", "bootstrap", "link", "churn"]);
+pub(crate) static CHURN: Keys = keys("a churn", &["up", "down"]);
 pub(crate) static SESSION: Keys = keys(
     "a session",
     &[
@@ -194,8 +199,13 @@ pub(crate) static SESSION: Keys = keys(
         "copies",
     ],
 );
-pub(crate) static DISCOVERY: Keys = keys("a discovery", &["rendezvous"]);
+pub(crate) static DISCOVERY: Keys = keys("a discovery", &["rendezvous", "dht", "lan", "first_of"]);
 pub(crate) static RENDEZVOUS: Keys = keys("a rendezvous", &["delay"]);
+pub(crate) static DHT_DISCOVERY: Keys =
+    keys("a discovery by DHT", &["bootstrap", "call_at", "online", "answer_within"]);
+pub(crate) static LAN_DISCOVERY: Keys =
+    keys("a discovery on the LAN", &["call_at", "online", "answer_within"]);
+pub(crate) static WAY: Keys = keys("a way of discovery", &["lan", "dht"]);
 pub(crate) static LOAD: Keys =
     keys("a load", &["echo", "quic", "sctp", "datagrams", "file", "tcp"]);
 pub(crate) static ECHO: Keys = keys("an echo load", &["count", "interval", "size", "after"]);
@@ -239,6 +249,7 @@ pub(crate) static EXPECT: Keys = keys(
     "an expectation",
     metric_keys!(
         "path",
+        "discovered",
         "connect_within",
         "states",
         "final_state",
@@ -322,9 +333,15 @@ pub(crate) static ALL: &[&Keys] = &[
     &SERVE,
     &STUN,
     &TURN,
+    &DHT,
+    &SWARM,
+    &CHURN,
     &SESSION,
     &DISCOVERY,
     &RENDEZVOUS,
+    &DHT_DISCOVERY,
+    &LAN_DISCOVERY,
+    &WAY,
     &LOAD,
     &ECHO,
     &QUIC,

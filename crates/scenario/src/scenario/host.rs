@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{FirewallChoice, LanIndex, Link};
+use super::{DhtService, FirewallChoice, LanIndex, Link};
 
 /// A host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct Serve {
     pub stun: bool,
     /// Its TURN relay (RFC 8656), if it has one.
     pub turn: Option<TurnService>,
+    /// Its node of the DHT, if it serves one.
+    pub dht: Option<DhtService>,
 }
 
 /// A TURN relay.

@@ -1,6 +1,7 @@
 //! A checked scenario: one case with every name resolved, every address given and every default
 //! filled in.
 
+mod dht;
 mod event;
 mod gateway;
 mod host;
@@ -12,6 +13,7 @@ mod words;
 use ipnet::{IpNet, Ipv6Net};
 use natbed_units::SimDuration;
 
+pub use dht::{Churn, DhtService, Swarm};
 pub use event::{Event, EventAction, FirewallTarget, LinkTarget};
 pub use gateway::{FirewallChoice, Gateway, Ipv6Gateway, NatChoice, ProfileRef, SecondLan};
 pub use host::{Attachment, Host, Interface, Serve, TurnService};
@@ -23,8 +25,11 @@ pub use load::{
     Amount, Bounds, DatagramsLoad, Load, LoadExpect, NamedLoad, QuicLoad, SctpLoad, TcpLoad,
     Transfer,
 };
-pub use session::{Discovery, Expect, ExpectedPath, Reach, Session};
-pub use words::{CongestionControl, IceState, Path, Restart, Sender, Stack, UnknownWordError};
+pub use session::{Discovery, Expect, ExpectedPath, NodeDiscovery, Reach, Session};
+pub use words::{
+    CongestionControl, DhtCore, ExpectedDiscovery, IceState, Path, Restart, Sender, Stack,
+    SwarmStart, UnknownWordError,
+};
 
 /// One point of a document's matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +50,12 @@ pub struct Scenario {
     pub internet: Option<Internet>,
     /// The LANs in the order of the file.
     pub lans: Vec<Lan>,
-    /// The hosts in the order of the file.
+    /// The hosts in the order of the file, and behind them the nodes of the swarm.
     pub hosts: Vec<Host>,
+    /// The swarm of DHT nodes on the Internet, if there is one.
+    pub swarm: Option<Swarm>,
+    /// The network of the DHT that all its nodes are of; 0 without a swarm.
+    pub dht_network: u32,
     /// The sessions in the order of the file; at least one.
     pub sessions: Vec<Session>,
     /// The events by time, those of one instant in the order of the file.

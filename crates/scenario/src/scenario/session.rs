@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use natbed_units::SimDuration;
 
-use super::{HostIndex, IceState, NamedLoad, Path, Restart, Stack};
+use super::{ExpectedDiscovery, HostIndex, IceState, NamedLoad, Path, Restart, Stack};
 
 /// Two hosts that try to connect, and what they do once they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +45,30 @@ pub struct Reach {
 }
 
 /// How the hosts of a session learn of each other's candidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
     /// They are handed over outside the simulated network.
     Rendezvous {
         /// How long that takes, one way.
         delay: SimDuration,
     },
+    /// The first host calls the second one with the nodes that both have.
+    Nodes(NodeDiscovery),
+}
+
+/// A call from node to node: over the DHT, on the LAN, or both at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeDiscovery {
+    /// The hosts that both nodes begin from, at least one; `None` without a DHT.
+    pub dht: Option<Vec<HostIndex>>,
+    /// Whether the nodes look for each other by multicast on the LAN.
+    pub lan: bool,
+    /// When the first host calls, from the start of the run.
+    pub call_at: SimDuration,
+    /// When each host's node starts, from the start of the run.
+    pub online: [SimDuration; 2],
+    /// How long the first host waits for the answer; more than nothing.
+    pub answer_within: SimDuration,
 }
 
 /// What a session's outcome is held against; what is `None` or empty is not looked at.
@@ -59,6 +76,8 @@ pub enum Discovery {
 pub struct Expect {
     /// The path that the payload takes.
     pub path: Option<ExpectedPath>,
+    /// The way that the hosts find each other.
+    pub discovered: Option<ExpectedDiscovery>,
     /// The longest time from the session's start to both agents being connected.
     pub connect_within: Option<SimDuration>,
     /// States that must come in this order among each agent's state changes.

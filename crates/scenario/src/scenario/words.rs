@@ -22,13 +22,19 @@ macro_rules! words {
 
             /// The word for each value of `ALL`, as scenario files write it.
             pub const NAMES: &'static [&'static str] = &[$($word,)*];
+
+            /// Returns the word, as scenario files write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self {
-                    $(Self::$variant => $word,)*
-                })
+                f.pad(self.as_str())
             }
         }
 
@@ -132,6 +138,38 @@ words! {
         /// BBR.
         Bbr = "bbr",
         /// Not at all: as much as the window lets it.
+        None = "none",
+    }
+}
+
+words! {
+    /// What a node of the DHT is made of.
+    DhtCore, "core of a node", {
+        /// The `natbed-dht` crate.
+        Natbed = "natbed",
+        /// OpenDHT itself, in C++.
+        Opendht = "opendht",
+    }
+}
+
+words! {
+    /// What the nodes of a swarm know when the run starts.
+    SwarmStart, "start of a swarm", {
+        /// Each other, as if they had been there for long.
+        Settled = "settled",
+        /// The hosts that they begin from.
+        Cold = "cold",
+    }
+}
+
+words! {
+    /// The way a call is expected to be found: what the callee's answer came over.
+    ExpectedDiscovery, "way of discovery", {
+        /// Multicast on the LAN.
+        Lan = "lan",
+        /// The DHT.
+        Dht = "dht",
+        /// None: the hosts do not find each other.
         None = "none",
     }
 }

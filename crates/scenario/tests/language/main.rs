@@ -2,6 +2,7 @@
 
 mod copies;
 mod diagnostics;
+mod discovery;
 mod fuzz;
 mod gateways;
 mod limits;

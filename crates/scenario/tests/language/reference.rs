@@ -24,6 +24,19 @@ fn gateways_nats_and_profiles() {
 }
 
 #[test]
+fn swarms_and_discoveries() {
+    let ([swarm], [sessions]) = (&examples("Swarm")[..], &examples("Discovery")[..]) else {
+        panic!("one example each")
+    };
+    let peers = ["alice", "bob", "carol", "dave", "erin", "frank"];
+    let peers: String = peers.map(|name| format!("  {name}: {{ lan: home }}\n")).concat();
+    valid(&scenario(&format!(
+        "lans:\n  home: {{ subnet: 192.168.1.0/24, gateway: {{ nat: linux-masquerade }} }}\n\
+         {swarm}{peers}{sessions}"
+    )));
+}
+
+#[test]
 fn firewalls() {
     let [example] = examples("Firewall")[..] else { panic!("one example") };
     let indented = example.replace('\n', "\n    ");

@@ -1,6 +1,7 @@
 //! One test for each kind of error: its line, its column, what is marked and what is said.
 
 mod addresses;
+mod discovery;
 mod document;
 mod events;
 mod firewalls;
@@ -9,6 +10,7 @@ mod loads;
 mod nats;
 mod rendering;
 mod sessions;
+mod swarms;
 
 use crate::marked::assert_errors;
 

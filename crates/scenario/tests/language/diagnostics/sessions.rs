@@ -11,8 +11,8 @@ fn sessions() {
         (session("{ between: [a, «a»] }"), "a session is between two different hosts"),
         (session("{ between: [a, b], stack: «pion» }"), "unknown stack `pion`"),
         (
-            session("{ between: [a, b], discovery: { «dht»: {} } }"),
-            "unknown key of a discovery: `dht`",
+            session("{ between: [a, b], discovery: { «dth»: {} } }"),
+            "unknown key of a discovery: `dth`",
         ),
         (
             session("{ between: [a, b], discovery: «{}» }"),
