@@ -9,12 +9,14 @@
 //! - [`Message`]: what nodes send to each other, encoded and decoded
 //! - [`Value`]: what is stored under a key: plain, signed or encrypted
 //! - [`split`] and [`Assembler`]: values too long for one datagram
+//! - [`ConnectionRequest`]: what Jami's devices put to be connected with each other
 //! - [`Identity`]: who signs values, and whom they are encrypted for
 //! - [`LanDiscovery`] and [`Announcement`]: how nodes on one LAN find each other by multicast
 #![forbid(unsafe_code)]
 
 mod announcement;
 mod codec;
+mod connection_request;
 mod id;
 mod identity;
 mod lan;
@@ -34,6 +36,7 @@ mod value;
 
 pub use announcement::Announcement;
 pub use codec::{DATAGRAM_MAX, DecodeError};
+pub use connection_request::ConnectionRequest;
 pub use id::{Id, ParseIdError};
 pub use identity::{Identity, IdentityError, PublicIdentity};
 pub use lan::{LanConfig, LanDiscovery};

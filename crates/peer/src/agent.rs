@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use natbed_units::SimTime;
+use natbed_dht::IdentityError;
+use natbed_units::{SimDuration, SimTime};
 use thiserror::Error;
 
 /// State of an ICE agent, in the words of the W3C's `RTCIceTransportState`.
@@ -143,6 +144,21 @@ pub enum AgentError {
     /// The agent was closed before a pair worked.
     #[error("the agent was closed before a pair worked")]
     Closed,
+    /// The peer did not answer the call, so that its candidates are not known.
+    #[error("no answer within {within}")]
+    NoAnswer {
+        /// How long it was waited for.
+        within: SimDuration,
+    },
+    /// The peer's call did not arrive before it was given up.
+    #[error("the call did not arrive")]
+    NotCalled,
+    /// What the peer has sent is no description of an agent.
+    #[error("what the peer sent is no ICE description")]
+    NoDescription,
+    /// A call or an answer could not be signed or encrypted.
+    #[error("the request could not be sealed: {0}")]
+    NotSealed(#[from] IdentityError),
     /// The stack refused a call.
     #[error("{stack} could not {action}: {message}")]
     Stack {

@@ -4,7 +4,9 @@
 //!   `webrtc-ice` crate, unmodified, on a [`VnetHost`]
 //! - [`TurnServer`]: the `turn` crate's server, unmodified, for STUN and TURN
 //! - [`DiscoveryServer`], [`DiscoveryClient`]: NAT Behavior Discovery (RFC 5780) as sans-IO processes
-//! - [`run_session`]: gather, swap candidates, check, let the [`SessionLoad`] run, hold, close;
+//! - [`Device`]: an identity with nodes of OpenDHT, by which peers call each other; [`DhtProcess`]
+//!   is such a node without anybody behind it
+//! - [`run_session`]: gather, swap candidates or call, check, let the [`SessionLoad`] run, hold, close;
 //!   and again with fresh agents when [`Restart`] says so
 //!
 //! Not in scope: judging. What a session came to is a [`SessionReport`]; who is right about the
@@ -13,6 +15,7 @@
 
 mod agent;
 mod behaviour_discovery;
+mod dht;
 mod restart;
 mod session;
 mod turn_server;
@@ -26,6 +29,10 @@ pub use agent::{
 pub use behaviour_discovery::{
     BindingRequest, BindingResponse, Change, DiscoveryClient, DiscoveryEvent, DiscoveryServer,
     TransactionId,
+};
+pub use dht::{
+    CallDiscovery, CallFailure, CallReport, DHT_PORT, Device, DeviceConfig, DeviceReport,
+    DhtProcess, IDENTITIES_MAX, NodeReport, Way, settled_contacts,
 };
 pub use restart::{RESTARTS_MAX, Restart, RestartReport};
 pub use session::{Discovery, PeerReport, SessionConfig, SessionLoad, SessionReport, run_session};

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use natbed_runtime::Handle;
 use natbed_units::{SimDuration, SimTime};
 
-use crate::agent::{AgentSource, Channel, IceAgent, IceState, SelectedPair};
+use crate::agent::{AgentError, AgentSource, Channel, IceAgent, IceState, SelectedPair};
+use crate::dht::CallLog;
 use crate::session::{Attempt, PeerReport, SessionConfig, SessionLoad};
 
 /// The most restarts of a session; after them it stays as it is.
@@ -63,6 +64,8 @@ pub(crate) struct Supervisor {
     sources: [Arc<dyn AgentSource>; 2],
     pub(crate) peers: [PeerReport; 2],
     restarts: Vec<RestartReport>,
+    /// Where the first call is written down, if they find each other by calling.
+    first_call: Option<Arc<CallLog>>,
     /// After this, no further restart begins.
     deadline: SimTime,
 }
@@ -73,6 +76,7 @@ impl Supervisor {
         config: SessionConfig,
         agents: [Arc<dyn IceAgent>; 2],
         sources: [Arc<dyn AgentSource>; 2],
+        first_call: Option<Arc<CallLog>>,
     ) -> Self {
         Self {
             handle: handle.clone(),
@@ -81,6 +85,7 @@ impl Supervisor {
             sources,
             peers: Default::default(),
             restarts: Vec::new(),
+            first_call,
             deadline: SimTime::MAX,
         }
     }
@@ -139,7 +144,8 @@ impl Supervisor {
 
     /// Lets the agents of now connect.
     async fn attempt(&mut self) -> Option<[Arc<dyn Channel>; 2]> {
-        let attempt = Attempt::make(&self.handle, &self.config, &self.agents).await;
+        let log = self.first_call.as_deref().filter(|_| self.restarts.is_empty());
+        let attempt = Attempt::make(&self.handle, &self.config, &self.agents, log).await;
         let gathered = attempt.gathered.into_iter().zip(attempt.candidates);
         for (peer, (gathered, candidates)) in self.peers.iter_mut().zip(gathered) {
             peer.gathered = peer.gathered.or(gathered);
@@ -185,7 +191,12 @@ impl Supervisor {
     }
 
     /// The trouble of agents that did not connect, unless it is one that would only come again.
+    ///
+    /// A call that was not answered may be answered the next time.
     fn failed(&self) -> Option<Trouble> {
+        if let Some(AgentError::NoAnswer { .. }) = self.peers[0].failure {
+            return Some(Trouble { peer: 0, state: IceState::New, before: [None; 2] });
+        }
         let state = IceState::Failed;
         let has_failed = |agent: &Arc<dyn IceAgent>| {
             agent.state_changes().last().is_some_and(|change| change.state == state)

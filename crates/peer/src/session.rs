@@ -1,4 +1,4 @@
-//! One session from start to teardown: gather, swap, check, load, hold, close.
+//! One session from start to teardown: gather, swap or call, check, load, hold, close.
 
 use std::sync::Arc;
 
@@ -9,24 +9,28 @@ use natbed_units::{SimDuration, SimTime};
 use crate::agent::{
     AgentError, AgentSource, Channel, IceAgent, IceDescription, Role, SelectedPair, StateChange,
 };
+use crate::dht::{CallDiscovery, CallLog, CallReport, exchange};
 use crate::restart::{Restart, RestartReport, Supervisor};
 
 /// How the peers learn of each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Discovery {
     /// Out of band: when both have gathered, each has the other's candidates after this delay.
     Rendezvous {
         /// Time from the last candidate gathered to both sides having the other's.
         delay: SimDuration,
     },
+    /// Through nodes of the DHT or on the LAN: the first peer calls the second one.
+    Call(CallDiscovery),
 }
 
 /// What a session does; the first of two peers controls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SessionConfig {
     /// How the peers learn of each other.
     pub discovery: Discovery,
-    /// How much later than the swap each peer begins its checks, at every restart too.
+    /// How much later than it has the other's candidates each peer begins its checks, at every
+    /// restart too.
     pub start: [SimDuration; 2],
     /// How long the pair is kept, counted from when both agents reported a connection.
     pub hold: SimDuration,
@@ -57,12 +61,14 @@ pub struct PeerReport {
 /// What became of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionReport {
-    /// When it started.
+    /// When it started: at once, or when the first peer called.
     pub started: SimTime,
     /// The peers, the controlling one first.
     pub peers: [PeerReport; 2],
     /// How often the peers began anew, and what came of it.
     pub restarts: Vec<RestartReport>,
+    /// What became of the first call, if they found each other by calling.
+    pub call: Option<CallReport>,
     /// When the load sent its last datagram that carried anything new.
     pub load_sent: Option<SimTime>,
     /// Whether it was cut off by its deadline.
@@ -118,19 +124,35 @@ pub trait SessionLoad: Send + Sync {
 
 /// Runs a session between two agents and closes both.
 ///
-/// The agents are each peer's first; those of restarts come from `sources`. At the deadline it
-/// returns what there is by then and closes nothing: the run is over.
+/// The agents are each peer's first; without any, they come from `sources` when the session starts,
+/// as those of restarts do. At the deadline it returns what there is by then and closes nothing: the
+/// run is over.
 pub async fn run_session(
     handle: &Handle,
     config: SessionConfig,
-    agents: [Arc<dyn IceAgent>; 2],
+    agents: Option<[Arc<dyn IceAgent>; 2]>,
     sources: [Arc<dyn AgentSource>; 2],
     load: &dyn SessionLoad,
 ) -> SessionReport {
+    if let Discovery::Call(call) = &config.discovery {
+        handle.sleep_until(call.call_at.min(config.deadline)).await;
+    }
     let started = handle.now();
-    let mut supervisor = Supervisor::new(handle, config, agents, sources);
+    let agents = match agents {
+        Some(agents) => agents,
+        None => match (sources[0].agent().await, sources[1].agent().await) {
+            (Ok(a), Ok(b)) => [a, b],
+            (a, b) => {
+                let failed = |failure| PeerReport { failure, ..PeerReport::default() };
+                let peers = [failed(a.err()), failed(b.err())];
+                return SessionReport { started, peers, ..SessionReport::default() };
+            }
+        },
+    };
+    let deadline = handle.sleep_until(config.deadline);
+    let log = matches!(config.discovery, Discovery::Call(_)).then(|| Arc::new(CallLog::default()));
+    let mut supervisor = Supervisor::new(handle, config, agents, sources, log.clone());
     let is_cut_off = {
-        let deadline = handle.sleep_until(config.deadline);
         tokio::select! { biased;
             () = carry_out(handle, &mut supervisor, load) => false,
             () = deadline => true,
@@ -140,7 +162,8 @@ pub async fn run_session(
         true => supervisor.leave(),
         false => supervisor.close().await,
     };
-    SessionReport { started, peers, restarts, load_sent: load.last_sent(), is_cut_off }
+    let call = log.map(|log| log.report());
+    SessionReport { started, peers, restarts, call, load_sent: load.last_sent(), is_cut_off }
 }
 
 /// Connects, and keeps connected until the load has run and the pair was held.
@@ -169,10 +192,28 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Gathers, swaps candidates and checks.
+    /// Gathers, has the candidates swapped, and checks.
     pub(crate) async fn make(
         handle: &Handle,
         config: &SessionConfig,
+        agents: &[Arc<dyn IceAgent>; 2],
+        log: Option<&CallLog>,
+    ) -> Self {
+        match &config.discovery {
+            Discovery::Rendezvous { delay } => {
+                Self::by_rendezvous(handle, *delay, config.start, agents).await
+            }
+            Discovery::Call(call) => {
+                let unread = CallLog::default();
+                exchange(handle, call, config.start, agents, log.unwrap_or(&unread)).await
+            }
+        }
+    }
+
+    async fn by_rendezvous(
+        handle: &Handle,
+        delay: SimDuration,
+        [start_a, start_b]: [SimDuration; 2],
         [a, b]: &[Arc<dyn IceAgent>; 2],
     ) -> Self {
         let (gathered_a, gathered_b) = tokio::join!(gather(handle, a), gather(handle, b));
@@ -189,10 +230,8 @@ impl Attempt {
                 return Self { gathered, candidates, outcome };
             }
         };
-        let Discovery::Rendezvous { delay } = config.discovery;
         handle.sleep_until(handle.now() + delay).await;
         let swapped = handle.now();
-        let [start_a, start_b] = config.start;
         let channels = tokio::join!(
             check(handle, a, Role::Controlling, description_b, swapped + start_a),
             check(handle, b, Role::Controlled, description_a, swapped + start_b),
@@ -205,7 +244,7 @@ impl Attempt {
     }
 }
 
-async fn gather(
+pub(crate) async fn gather(
     handle: &Handle,
     agent: &Arc<dyn IceAgent>,
 ) -> Result<(SimTime, IceDescription), AgentError> {
@@ -213,7 +252,7 @@ async fn gather(
     Ok((handle.now(), description))
 }
 
-async fn check(
+pub(crate) async fn check(
     handle: &Handle,
     agent: &Arc<dyn IceAgent>,
     role: Role,

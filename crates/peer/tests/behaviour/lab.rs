@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use natbed_dht::{Contact, Id, NodeConfig};
 use natbed_load::{EchoConfig, EchoReport, LoadConfig, LoadSet, PlannedLoad};
 use natbed_nat::{FirewallConfig, Mapping, NatConfig};
 use natbed_network::observe::{Counters, PayloadTag, Sighting, Witness};
@@ -14,9 +15,9 @@ use natbed_network::{
 };
 use natbed_packet::{Body, Packet};
 use natbed_peer::{
-    AgentSource, Discovery, IceAgent, IceDescription, IceServers, Restart, STUN_PORT,
-    SessionConfig, SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgent,
-    WebrtcAgents, run_session,
+    AgentSource, CallDiscovery, DHT_PORT, DhtProcess, Discovery, IceAgent, IceDescription,
+    IceServers, Restart, STUN_PORT, SessionConfig, SessionReport, TurnServer, TurnServerAccess,
+    VnetHost, WebrtcAgent, WebrtcAgents, run_session, settled_contacts,
 };
 use natbed_runtime::{Handle, Host, Limits, World, WorldHandle, run_on_fresh_thread};
 use natbed_units::{Seed, SimDuration, SimTime};
@@ -69,6 +70,8 @@ impl Observer for Watch {
 /// Two peers and the server that they gather with.
 pub(crate) struct Lab {
     network: Network<Watch>,
+    /// Hosts with a node of the DHT that know each other.
+    swarm: Vec<HostId>,
     server: HostId,
     peers: [HostId; 2],
     /// What leads from the first peer's site to the core.
@@ -91,7 +94,7 @@ impl Lab {
             lan_host(&mut network, name, lan, ["192.168.1.10", "192.168.2.20"][n])
         });
         let uplink = network.uplink(gateways[0]);
-        Self { network, server, peers, uplink, gateway: Some(gateways[0]) }
+        Self { network, swarm: Vec::new(), server, peers, uplink, gateway: Some(gateways[0]) }
     }
 
     /// Peers behind the same NAT.
@@ -102,7 +105,7 @@ impl Lab {
         let peers = [("a", "192.168.1.10"), ("b", "192.168.1.20")]
             .map(|(name, address)| lan_host(&mut network, name, lan, address));
         let uplink = network.uplink(gateway);
-        Self { network, server, peers, uplink, gateway: Some(gateway) }
+        Self { network, swarm: Vec::new(), server, peers, uplink, gateway: Some(gateway) }
     }
 
     /// Peers with public addresses and a firewall of their own.
@@ -112,7 +115,17 @@ impl Lab {
         let peers = [("a", a), ("b", b)]
             .map(|(name, address)| public_host(&mut network, name, address, firewall.cloned()));
         let uplink = network.host_links(peers[0]).next().unwrap();
-        Self { network, server, peers, uplink, gateway: None }
+        Self { network, swarm: Vec::new(), server, peers, uplink, gateway: None }
+    }
+
+    /// Adds a swarm of nodes on the Internet.
+    pub(crate) fn with_swarm(mut self, nodes: u8) -> Self {
+        let host = |n| {
+            let (name, address) = (format!("node-{n}"), format!("198.19.0.{n}"));
+            public_host(&mut self.network, &name, &address, None)
+        };
+        self.swarm = (1..=nodes).map(host).collect();
+        self
     }
 
     /// Runs `script` on the network, on a thread of its own.
@@ -130,14 +143,16 @@ impl Lab {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let Self { mut network, server, peers, uplink, gateway } = self;
+        let Self { mut network, swarm, server, peers, uplink, gateway } = self;
         network.observer_mut().witness.watch(TAG, peers);
         let mut world = World::new(network, SEED, Limits::default());
+        let bootstrap = start_swarm(&mut world, &swarm);
         let site = Site {
             handle: world.handle(),
             remote: world.remote(),
             server: world.host(server),
             peers: peers.map(|peer| world.host(peer)),
+            bootstrap,
             uplink,
             gateway,
         };
@@ -152,6 +167,8 @@ pub(crate) struct Site {
     remote: WorldHandle<Watch>,
     pub(crate) server: Host,
     pub(crate) peers: [Host; 2],
+    /// Where the first node of the swarm is, if there is one.
+    pub(crate) bootstrap: Vec<SocketAddr>,
     uplink: LinkId,
     gateway: Option<RouterId>,
 }
@@ -246,12 +263,40 @@ impl Stacks {
         restart: Restart,
     ) -> Outcome {
         let agents = [self.agent(0, servers).await, self.agent(1, servers).await];
+        let discovery = Discovery::Rendezvous { delay: SimDuration::from_millis(50) };
+        self.session_by(discovery, Some(agents), servers, echo, hold, restart).await
+    }
+
+    /// Runs a session by a call.
+    pub(crate) async fn called_session(&self, call: CallDiscovery, restart: Restart) -> Outcome {
+        self.called_session_with(call, FIVE, restart).await
+    }
+
+    pub(crate) async fn called_session_with(
+        &self,
+        call: CallDiscovery,
+        echo: EchoConfig,
+        restart: Restart,
+    ) -> Outcome {
+        let (servers, hold) = (self.site.turn(USER.1), SimDuration::from_millis(500));
+        self.session_by(Discovery::Call(call), None, &servers, echo, hold, restart).await
+    }
+
+    async fn session_by(
+        &self,
+        discovery: Discovery,
+        agents: Option<[Arc<dyn IceAgent>; 2]>,
+        servers: &IceServers,
+        echo: EchoConfig,
+        hold: SimDuration,
+        restart: Restart,
+    ) -> Outcome {
         let sources = self.vnets.each_ref().map(|vnet| -> Arc<dyn AgentSource> {
             let (handle, vnet) = (&self.site.handle, Arc::clone(vnet));
             Arc::new(WebrtcAgents::new(handle, vnet, servers.clone()))
         });
         let config = SessionConfig {
-            discovery: Discovery::Rendezvous { delay: SimDuration::from_millis(50) },
+            discovery,
             start: [SimDuration::ZERO; 2],
             hold,
             restart,
@@ -289,6 +334,24 @@ pub(crate) fn candidates(description: &IceDescription, kind: &str) -> Vec<Socket
     let fields = |text: &'_ String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let of_kind = description.candidates.iter().map(fields).filter(|f| f[7] == kind);
     of_kind.map(|f| SocketAddr::new(f[4].parse().unwrap(), f[5].parse().unwrap())).collect()
+}
+
+/// Starts the nodes, which know each other, and returns where the first one is.
+fn start_swarm(world: &mut World<Watch>, swarm: &[HostId]) -> Vec<SocketAddr> {
+    let contacts: Vec<Contact> = swarm
+        .iter()
+        .map(|host| {
+            let address = world.network().addresses(*host).next().unwrap();
+            let id = Id::hash(address.to_string().as_bytes());
+            Contact { id, address: SocketAddr::new(address, DHT_PORT) }
+        })
+        .collect();
+    for ((host, contact), known) in swarm.iter().zip(&contacts).zip(settled_contacts(&contacts)) {
+        let config = NodeConfig { id: Some(contact.id), has_ipv6: false, ..NodeConfig::default() };
+        let seed = SEED.derive(&contact.id.to_string());
+        world.set_process(*host, DhtProcess::new(config, known, seed));
+    }
+    contacts.first().map(|contact| contact.address).into_iter().collect()
 }
 
 fn internet() -> Network<Watch> {

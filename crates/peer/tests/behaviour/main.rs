@@ -2,6 +2,7 @@
 //! that an update of either cannot change it unseen.
 #![allow(clippy::unwrap_used)] // a test
 
+mod calling;
 mod consent;
 mod discovery;
 mod echo;
