@@ -2,8 +2,8 @@
 //!
 //! The way of the data, with no way back: a YAML file becomes a checked
 //! [`Document`](natbed_scenario::Document) ([`select`]), which consists of cases; a case with a
-//! seed becomes a network with hosts ([`world`]) to which things happen ([`events`]) and is run once
-//! ([`run`]); what was observed is
+//! seed becomes a network with hosts ([`world`]), with nodes of OpenDHT if it asks for them ([`dht`]),
+//! to which things happen ([`events`]), and is run once ([`run`]); what was observed is
 //! put in the order of events ([`timeline`]), held against the rule ([`oracle`]) and the expectation
 //! ([`verdict`]) and becomes a record ([`record`]), which the reports print ([`command`]).
 //!
@@ -16,6 +16,7 @@ pub mod bench;
 pub mod cli;
 pub mod command;
 pub mod conformance;
+pub mod dht;
 pub mod events;
 pub mod exit;
 pub mod filter;

@@ -22,7 +22,7 @@ pub struct Built {
 }
 
 /// The handles of a network's parts, in the scenario's order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Parts {
     /// The hosts; their interfaces keep the places they have in the scenario.
     pub hosts: Vec<HostId>,

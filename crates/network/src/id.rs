@@ -91,8 +91,9 @@ pub enum Place {
 }
 
 impl Place {
-    /// The gateway whose place it is.
-    pub(crate) const fn router(self) -> Option<RouterId> {
+    /// Returns the gateway whose place it is.
+    #[must_use]
+    pub const fn router(self) -> Option<RouterId> {
         match self {
             Self::RouterInside(id) | Self::RouterOutside(id) => Some(id),
             Self::Host(_) | Self::Lan(..) | Self::Core(_) => None,

@@ -3,7 +3,8 @@
 //! The rule for two NATs is `natbed_nat::direct_possible` and
 //! [`Composite`](natbed_nat::Composite). This module finds out which NATs stand between the peers
 //! of a session, reduces each side to one class, and says `open` with a reason wherever the rule's
-//! preconditions do not hold. It never looks at what a run observed.
+//! preconditions do not hold. It never looks at what a run observed, but for whether the peers
+//! found each other.
 
 mod class;
 mod precondition;
@@ -28,6 +29,13 @@ pub struct Oracle {
 impl Oracle {
     fn is(path: Path, reason: impl Into<String>) -> Self {
         Self { prediction: path.into(), reason: reason.into() }
+    }
+
+    /// The rule is about peers that have the candidates of each other; what it says of a session
+    /// whose peers did not find each other.
+    #[must_use]
+    pub fn without_candidates() -> Self {
+        Self::open("the peers did not find each other, so neither had the other's candidates")
     }
 
     fn open(reason: impl Into<String>) -> Self {

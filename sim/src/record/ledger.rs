@@ -18,6 +18,10 @@ pub(super) fn ledger(
     let is_in = |servers: &[natbed_scenario::HostIndex], host| {
         servers.iter().any(|server| hosts[server.0] == host)
     };
+    let is_node = |host| {
+        place(host).is_some_and(|place| scenario.hosts[place].serve.dht.is_some())
+            && !is_in(&session.turn, host)
+    };
     let record = |row: &LedgerRow| {
         let (node, role) = match row.node {
             LedgerNode::Peer(host) => (name(host), LedgerRole::Peer),
@@ -27,6 +31,9 @@ pub(super) fn ledger(
                     && row.payload_datagrams == 0 =>
             {
                 (name(host), LedgerRole::Stun)
+            }
+            LedgerNode::Host(host) if is_node(host) && row.payload_datagrams == 0 => {
+                (name(host), LedgerRole::Dht)
             }
             LedgerNode::Host(host) => (name(host), LedgerRole::Relay),
             LedgerNode::Rendezvous => ("rendezvous".to_owned(), LedgerRole::Rendezvous),

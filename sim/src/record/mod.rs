@@ -1,6 +1,7 @@
 //! From what a run observed to the records that are reported.
 
 mod cost;
+mod discovery;
 mod expectation;
 mod ledger;
 mod load;
@@ -58,7 +59,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
         let (sighting, routes) = (seen.sighting, &seen.routes);
         let traffic = load::traffic(&output.loads[index]);
         let loads = load_records(scenario, session, &output.loads[index], index, output);
-        let hosts = session.between.map(|host| output.hosts[host.0]);
+        let hosts = session.between.map(|host| output.parts.hosts[host.0]);
         let timeline = report
             .map_or_else(Vec::new, |report| timeline(scenario, report, traffic, hosts, routes));
         let observed = Observed {
@@ -74,6 +75,7 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
                 }
                 Some(claimed(scenario, session, peer, pair))
             }),
+            discovery: None,
             loads: session
                 .loads
                 .iter()
@@ -82,7 +84,13 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
                 .collect(),
             end: (output.end, output.ended.since_start()),
         };
-        let oracle = predict(scenario, session);
+        let discovery = discovery::discovery(scenario, session, report, sighting.first, output);
+        let was_missed = discovery.as_ref().is_some_and(|discovery| discovery.failure.is_some());
+        let oracle = match was_missed {
+            true => Oracle::without_candidates(),
+            false => predict(scenario, session),
+        };
+        let observed = Observed { discovery: discovery.as_ref(), ..observed };
         let (verdict, reasons) = judge(&observed, &oracle, session.expect.as_ref());
         let pair = report.and_then(|report| report.peers[0].pair);
         let (pipes, wire) = costs(scenario, session, &loads, index, output);
@@ -105,13 +113,14 @@ pub fn records(id: RunId<'_>, output: &RunOutput) -> Vec<RunRecord> {
             restarts: report.map_or_else(Vec::new, |report| {
                 report.restarts.iter().map(|r| restart(scenario, session, r)).collect()
             }),
+            discovery,
             bottleneck: loads.iter().flatten().find_map(LoadRecord::bottleneck).cloned(),
             load: loads.first().cloned().flatten(),
             loads: named(session, loads),
             pipes,
             wire,
             relays,
-            ledger: ledger::ledger(scenario, session, &output.hosts, &seen.ledger),
+            ledger: ledger::ledger(scenario, session, &output.parts.hosts, &seen.ledger),
             payload: PayloadCounts {
                 lan: sighting.lan,
                 direct: sighting.direct,
@@ -258,7 +267,7 @@ fn peer_names<'a>(scenario: &'a Scenario, session: &Session) -> [&'a str; 2] {
 }
 
 fn host_name(scenario: &Scenario, output: &RunOutput, host: natbed_network::HostId) -> String {
-    let place = output.hosts.iter().position(|known| *known == host);
+    let place = output.parts.hosts.iter().position(|known| *known == host);
     place.map(|place| scenario.hosts[place].name.clone()).unwrap_or_default()
 }
 

@@ -13,21 +13,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use natbed_load::SideReport;
-use natbed_network::HostId;
 use natbed_network::observe::Counters;
 use natbed_network::observe::accounting::RelayBill;
-use natbed_peer::SessionReport;
+use natbed_peer::{DeviceReport, SessionReport};
 use natbed_runtime::{Limits, RunEnd, World};
-use natbed_scenario::Scenario;
+use natbed_scenario::{HostIndex, Scenario};
 use natbed_units::{Seed, SimTime};
 
 pub(crate) use watch::know_addresses;
 pub use watch::{LoadCost, Seen, has_more_than_echoes};
 
+use crate::dht::nodes;
 use crate::events;
 use crate::observers::Observers;
 use crate::pipes::PipeNames;
-use crate::world::{Built, build};
+use crate::world::{Built, Parts, build};
 use plan::{Plan, Reports};
 
 /// What a run observed.
@@ -44,8 +44,10 @@ pub struct RunOutput {
     pub relays: Vec<RelayBill>,
     /// What the pipes are called.
     pub pipe_names: PipeNames,
-    /// The hosts of the network in the scenario's order.
-    pub hosts: Vec<HostId>,
+    /// What the devices did that call each other, by their hosts.
+    pub devices: Vec<(HostIndex, DeviceReport)>,
+    /// The parts of the network.
+    pub parts: Parts,
     /// Why the run ended.
     pub end: RunEnd,
     /// When it ended.
@@ -80,21 +82,27 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
     let limits = Limits {
         // Sessions are cut off at the horizon; what they close after that is no part of them.
         horizon: SimTime::ZERO + scenario.horizon + plan::TEARDOWN_MAX * 2,
-        events: budgets.fold(0, u64::saturating_add),
+        events: budgets.fold(nodes::events_max(scenario), u64::saturating_add),
         ..Limits::default()
     };
     let mut world = World::new(network, seed, limits);
+    nodes::install(&mut world, scenario, &parts.hosts, seed)?;
     let refusal = events::schedule(&mut world, scenario, &parts);
 
     let reports: Reports = Arc::new(Mutex::new(vec![None; scenario.sessions.len()]));
     let plan = Plan::new(&mut world, scenario, &parts.hosts, &tags, seed, Arc::clone(&reports))?;
-    let loads = plan.loads();
+    let (loads, devices) = (plan.loads(), plan.devices());
     let finished = world.run_async(plan.carry_out())?;
     let end = finished.output.transpose()?.unwrap_or(finished.report.end);
     if let Some(refused) = refusal.take() {
         return Err(refused).context("an event could not be carried out");
     }
 
+    let devices = devices.reports();
+    let failure = devices.iter().flat_map(|(_, device)| &device.nodes);
+    if let Some(failure) = failure.filter_map(|node| node.failure.as_ref()).next() {
+        anyhow::bail!("{failure}");
+    }
     let sessions = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
     let events = finished.report.events + world.network().events();
     let mut network = world.into_network();
@@ -110,7 +118,8 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         seen: seen.sessions,
         relays: seen.relays,
         pipe_names: seen.pipe_names,
-        hosts: parts.hosts.clone(),
+        devices,
+        parts: Parts::clone(&parts),
         end,
         ended: finished.report.at,
         events,

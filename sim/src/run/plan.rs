@@ -8,15 +8,16 @@ use natbed_load::{BareConfig, LoadSet, run_bare_session};
 use natbed_network::HostId;
 use natbed_network::observe::PayloadTag;
 use natbed_peer::{
-    AgentSource, Discovery, IceServers, Restart, STUN_PORT, SessionConfig, SessionReport,
-    TurnServer, TurnServerAccess, VnetHost, WebrtcAgents, run_session,
+    AgentSource, CallDiscovery, Discovery, IceServers, Restart, STUN_PORT, SessionConfig,
+    SessionReport, TurnServer, TurnServerAccess, VnetHost, WebrtcAgents, run_session,
 };
 use natbed_runtime::{Handle, Host, RunEnd, World};
 use natbed_scenario as scenario;
-use natbed_scenario::{Scenario, Session, Stack};
+use natbed_scenario::{HostIndex, Scenario, Session, Stack};
 use natbed_units::{Seed, SimDuration, SimTime};
 
 use super::loads::planned;
+use crate::dht::devices::{Devices, Started};
 use crate::observers::Observers;
 
 /// How long a run goes on after its last session has closed, so that what closing sends arrives.
@@ -32,6 +33,7 @@ pub(super) struct Plan {
     servers: Vec<(Host, Vec<(String, String)>)>,
     /// The hosts that have an agent, each once.
     peers: Vec<Host>,
+    devices: Devices,
     sessions: Vec<PlannedSession>,
     reports: Reports,
 }
@@ -47,9 +49,72 @@ struct PlannedSession {
 /// How the hosts of a session get through to each other.
 enum Way {
     /// With agents; the peers are indices into the plan's.
-    Ice { peers: [usize; 2], servers: IceServers, config: SessionConfig },
+    Ice { peers: [usize; 2], servers: IceServers, config: IceConfig },
     /// Without any.
     Bare { hosts: [Host; 2], config: BareConfig },
+}
+
+/// What a session with agents does.
+struct IceConfig {
+    discovery: PlannedDiscovery,
+    start: [SimDuration; 2],
+    hold: SimDuration,
+    restart: Restart,
+    deadline: SimTime,
+}
+
+/// How the peers of a session are to learn of each other.
+enum PlannedDiscovery {
+    Rendezvous {
+        delay: SimDuration,
+    },
+    /// By a call from the device on the first host to that on the second.
+    Call {
+        hosts: [HostIndex; 2],
+        matter: String,
+        call_at: SimTime,
+        answer_within: SimDuration,
+    },
+}
+
+impl IceConfig {
+    fn of(scenario: &Scenario, session: &Session) -> Self {
+        let discovery = match &session.discovery {
+            scenario::Discovery::Rendezvous { delay } => {
+                PlannedDiscovery::Rendezvous { delay: *delay }
+            }
+            scenario::Discovery::Nodes(nodes) => PlannedDiscovery::Call {
+                hosts: session.between,
+                matter: session.name.clone(),
+                call_at: SimTime::ZERO + nodes.call_at,
+                answer_within: nodes.answer_within,
+            },
+        };
+        Self {
+            discovery,
+            start: session.start,
+            hold: session.hold,
+            restart: match session.restart {
+                scenario::Restart::Never => Restart::Never,
+                scenario::Restart::Disconnected => Restart::Disconnected,
+                scenario::Restart::Failed => Restart::Failed,
+            },
+            deadline: SimTime::ZERO + scenario.horizon,
+        }
+    }
+
+    /// Returns what the session is told, once the devices are there.
+    fn with(self, devices: &Started) -> anyhow::Result<SessionConfig> {
+        let discovery = match self.discovery {
+            PlannedDiscovery::Rendezvous { delay } => Discovery::Rendezvous { delay },
+            PlannedDiscovery::Call { hosts: [first, second], matter, call_at, answer_within } => {
+                let devices = [devices.device(first)?, devices.device(second)?];
+                Discovery::Call(CallDiscovery { devices, matter, call_at, answer_within })
+            }
+        };
+        let Self { start, hold, restart, deadline, .. } = self;
+        Ok(SessionConfig { discovery, start, hold, restart, deadline })
+    }
 }
 
 impl Plan {
@@ -61,9 +126,6 @@ impl Plan {
         seed: Seed,
         reports: Reports,
     ) -> anyhow::Result<Self> {
-        if let Some(host) = scenario.hosts.iter().find(|host| host.serve.dht.is_some()) {
-            anyhow::bail!("the host {} serves a node of the DHT, which cannot be run", host.name);
-        }
         let handle = world.handle();
         let servers = scenario
             .hosts
@@ -76,7 +138,7 @@ impl Plan {
             })
             .collect();
         let mut peers: Vec<Host> = Vec::new();
-        let mut peer_of = |world: &mut World<Observers>, host: scenario::HostIndex| {
+        let mut peer_of = |world: &mut World<Observers>, host: HostIndex| {
             let id = hosts[host.0];
             peers.iter().position(|known| known.id() == id).unwrap_or_else(|| {
                 peers.push(world.host(id));
@@ -96,7 +158,7 @@ impl Plan {
                     Stack::WebrtcIce => Way::Ice {
                         peers: session.between.map(|host| peer_of(world, host)),
                         servers: ice_servers(scenario, session),
-                        config: session_config(scenario, session)?,
+                        config: IceConfig::of(scenario, session),
                     },
                     Stack::None => Way::Bare {
                         hosts: session.between.map(|host| world.host(hosts[host.0])),
@@ -106,7 +168,13 @@ impl Plan {
                 Ok(PlannedSession { way, load: Arc::new(load) })
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { handle, servers, peers, sessions, reports })
+        let devices = Devices::new(world, scenario, hosts, seed);
+        Ok(Self { handle, servers, peers, devices, sessions, reports })
+    }
+
+    /// Returns where the devices can be found once the plan is carried out.
+    pub(super) fn devices(&self) -> Started {
+        self.devices.started()
     }
 
     /// Returns the loads of each session, which tell at any time what they have come to.
@@ -116,7 +184,7 @@ impl Plan {
 
     /// Runs all sessions, and says why that ended.
     pub(super) async fn carry_out(self) -> anyhow::Result<RunEnd> {
-        let Self { handle, servers, peers, sessions, reports } = self;
+        let Self { handle, servers, peers, devices, sessions, reports } = self;
         let mut running = Vec::with_capacity(servers.len());
         for (host, users) in &servers {
             running.push(TurnServer::start(host, users).await?);
@@ -125,6 +193,8 @@ impl Plan {
         for host in peers {
             vnets.push(Arc::new(VnetHost::new(&handle, host).await?));
         }
+        let started = devices.started();
+        devices.start(&handle)?;
         let mut tasks = Vec::with_capacity(sessions.len());
         for PlannedSession { way, load } in sessions {
             let clock = handle.clone();
@@ -134,7 +204,14 @@ impl Plan {
                         let host = Arc::clone(&vnets[peer]);
                         Arc::new(WebrtcAgents::new(&handle, host, servers.clone()))
                     });
-                    let agents = [sources[0].agent().await?, sources[1].agent().await?];
+                    let config = config.with(&started)?;
+                    // Who will be called has the agent of that time, with the addresses of then.
+                    let agents = match config.discovery {
+                        Discovery::Call(_) => None,
+                        Discovery::Rendezvous { .. } => {
+                            Some([sources[0].agent().await?, sources[1].agent().await?])
+                        }
+                    };
                     handle.spawn(async move {
                         run_session(&clock, config, agents, sources, &*load).await
                     })
@@ -153,6 +230,7 @@ impl Plan {
         if is_cut_off {
             return Ok(RunEnd::Horizon);
         }
+        started.close();
         handle.sleep(SETTLE).await;
         for server in running {
             server.close().await;
@@ -175,8 +253,7 @@ async fn until_alone(handle: &Handle) {
 }
 
 fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
-    let address =
-        |host: &scenario::HostIndex| SocketAddr::new(scenario.hosts[host.0].address(), STUN_PORT);
+    let address = |host: &HostIndex| SocketAddr::new(scenario.hosts[host.0].address(), STUN_PORT);
     let turn = session.turn.iter().filter_map(|host| {
         let service = scenario.hosts[host.0].serve.turn.as_ref()?;
         let (user, password) = service.users.first()?.clone();
@@ -188,23 +265,6 @@ fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
     let is_turn = |address: &SocketAddr| turn.iter().any(|server| server.address == *address);
     let stun = session.stun.iter().map(address).filter(|address| !is_turn(address)).collect();
     IceServers { stun, turn }
-}
-
-fn session_config(scenario: &Scenario, session: &Session) -> anyhow::Result<SessionConfig> {
-    let scenario::Discovery::Rendezvous { delay } = &session.discovery else {
-        anyhow::bail!("the session {} has a discovery that cannot be run", session.name);
-    };
-    Ok(SessionConfig {
-        discovery: Discovery::Rendezvous { delay: *delay },
-        start: session.start,
-        hold: session.hold,
-        restart: match session.restart {
-            scenario::Restart::Never => Restart::Never,
-            scenario::Restart::Disconnected => Restart::Disconnected,
-            scenario::Restart::Failed => Restart::Failed,
-        },
-        deadline: SimTime::ZERO + scenario.horizon,
-    })
 }
 
 fn bare_config(scenario: &Scenario, session: &Session) -> anyhow::Result<BareConfig> {

@@ -5,7 +5,7 @@ use natbed_network::observe::ledger::{LedgerNode, LedgerRow};
 use natbed_network::observe::{PayloadTag, RouteChange, Sighting};
 use natbed_network::{HostId, Network};
 use natbed_peer::SessionReport;
-use natbed_scenario::{Load, NamedLoad, Reach, Scenario, Session};
+use natbed_scenario::{Discovery, HostIndex, Load, NamedLoad, Reach, Scenario, Session};
 use natbed_units::SimDuration;
 
 use super::candidates::addresses;
@@ -57,8 +57,9 @@ pub(super) fn watch(
     for (session, tag) in scenario.sessions.iter().zip(&tags) {
         let peers = session.between.map(|host| parts.hosts[host.0]);
         know_addresses(network, &peers);
-        let servers = session.stun.iter().chain(&session.turn);
-        let servers: Vec<_> = servers.map(|host| parts.hosts[host.0]).collect();
+        let servers = session.stun.iter().chain(&session.turn).copied();
+        let nodes = dht_nodes(scenario, session);
+        let servers: Vec<_> = servers.chain(nodes).map(|host| parts.hosts[host.0]).collect();
         let observers = network.observer_mut();
         observers.witness.watch(*tag, peers);
         observers.ledger.watch(*tag, peers, &servers);
@@ -67,6 +68,17 @@ pub(super) fn watch(
         }
     }
     tags
+}
+
+/// The hosts that serve the DHT, to a session that uses it.
+fn dht_nodes<'a>(
+    scenario: &'a Scenario,
+    session: &Session,
+) -> impl Iterator<Item = HostIndex> + 'a {
+    let is_used = matches!(session.discovery, Discovery::Nodes(_));
+    let hosts = scenario.hosts.iter().enumerate();
+    let nodes = hosts.filter(move |(_, host)| is_used && host.serve.dht.is_some());
+    nodes.map(|(place, _)| HostIndex(place))
 }
 
 fn watch_load(
@@ -162,7 +174,8 @@ pub(super) fn seen(
     AllSeen { sessions, relays: observers.accounting.relays(), pipe_names }
 }
 
-/// The rendezvous hands over all candidates of both: it knows them, and so does the other peer.
+/// A rendezvous hands over all candidates of both: it knows them, and so does the other peer. An
+/// offer by the DHT is encrypted: only who is called comes to know what it says.
 ///
 /// A candidate on a relay is an address of the relay; of the peer it tells only what it is related
 /// to.
@@ -177,13 +190,22 @@ fn tell_candidates(
     let relays: Vec<_> =
         session.turn.iter().flat_map(|turn| scenario.hosts[turn.0].addresses()).collect();
     let peers = session.between.map(|host| parts.hosts[host.0]);
-    let were_swapped = report.gathered().is_some();
+    let by_rendezvous = matches!(session.discovery, Discovery::Rendezvous { .. });
+    // Whether what each peer has to tell reached the other one.
+    let has_arrived = match &report.call {
+        Some(call) => [call.offer_seen.is_some(), call.answer_seen.is_some()],
+        None => [report.gathered().is_some(); 2],
+    };
     for (place, peer) in report.peers.iter().enumerate() {
-        let told = peer.candidates.iter().flat_map(|candidate| addresses(candidate));
+        // What a candidate is related to is not in a request.
+        let taken = if by_rendezvous { usize::MAX } else { 1 };
+        let told = peer.candidates.iter().flat_map(|candidate| addresses(candidate).take(taken));
         for address in told.filter(|address| !relays.contains(address)) {
             let host = peers[place];
-            observers.ledger.tell(tag, LedgerNode::Rendezvous, host, address);
-            if were_swapped {
+            if by_rendezvous {
+                observers.ledger.tell(tag, LedgerNode::Rendezvous, host, address);
+            }
+            if has_arrived[place] {
                 observers.ledger.tell(tag, LedgerNode::Peer(peers[1 - place]), host, address);
             }
         }

@@ -1,5 +1,6 @@
 //! Witness, agent and oracle side by side, and all of it against the expectation.
 
+mod discovery;
 mod load;
 
 use std::collections::BTreeSet;
@@ -7,7 +8,7 @@ use std::net::IpAddr;
 
 use natbed_network::observe::{Route, Sighting};
 use natbed_peer::{IceState, PeerReport, SelectedPair, SessionReport};
-use natbed_report::{LoadRecord, Path, Prediction, Verdict};
+use natbed_report::{DiscoveryRecord, LoadRecord, Path, Prediction, Verdict};
 use natbed_runtime::RunEnd;
 use natbed_scenario::{
     Attachment, EventAction, Expect, ExpectedPath, NamedLoad, Scenario, Session, Stack,
@@ -79,6 +80,8 @@ pub struct Observed<'a> {
     pub stack: Stack,
     /// What each agent's selected pair amounts to; `None` without a pair.
     pub agents: [Option<Path>; 2],
+    /// How the peers found each other, if they had to.
+    pub discovery: Option<&'a DiscoveryRecord>,
     /// Its loads.
     pub loads: Vec<JudgedLoad<'a>>,
     /// What each event did to the session.
@@ -132,6 +135,7 @@ pub fn judge(
         }
     };
     check_agreement(observed, oracle, &mut reasons);
+    discovery::check(observed.discovery, expect, &mut reasons);
     if let Some(expect) = expect {
         check_expectation(observed, report, oracle, expect, &mut reasons);
     }

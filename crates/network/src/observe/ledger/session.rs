@@ -1,5 +1,6 @@
 //! What is known of one session, and by whom.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::id::HostId;
@@ -79,14 +80,15 @@ struct Knowledge {
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     peers: [HostId; 2],
-    servers: Vec<HostId>,
-    /// A handful.
+    /// Thousands, if there is a swarm of them.
+    servers: BTreeSet<HostId>,
+    /// A handful, or as many servers as a peer has spoken with.
     nodes: Vec<Knowledge>,
 }
 
 impl Session {
     pub(super) fn new(peers: [HostId; 2], servers: &[HostId]) -> Self {
-        Self { peers, servers: servers.to_vec(), nodes: Vec::new() }
+        Self { peers, servers: servers.iter().copied().collect(), nodes: Vec::new() }
     }
 
     pub(super) const fn peers(&self) -> [HostId; 2] {
@@ -152,9 +154,7 @@ impl Session {
         let node = match self.peers.contains(&host) {
             true => LedgerNode::Peer(host),
             false => {
-                if !self.has_server(host) {
-                    self.servers.push(host);
-                }
+                self.servers.insert(host);
                 LedgerNode::Host(host)
             }
         };
