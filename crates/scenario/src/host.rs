@@ -1,6 +1,7 @@
 //! `hosts:` as written: attachments and services, names not yet resolved.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::catalogue::Catalogue;
 use crate::decode::{Fields, address, at_most, check_name, entries, keys, list, text};
@@ -35,7 +36,8 @@ pub(crate) struct InterfaceKeys<'t> {
     pub(crate) place: Place<'t>,
     /// Its second address, if that is given.
     pub(crate) ipv6_address: Option<Located<IpAddr>>,
-    pub(crate) uplink: LinkKeys,
+    /// Its link, which the nodes of a swarm share.
+    pub(crate) uplink: Rc<LinkKeys>,
 }
 
 impl InterfaceKeys<'_> {
@@ -157,7 +159,7 @@ fn interface<'t>(
                 .label("expected an address like `2001:db8:1::10`"),
         );
     }
-    let uplink = link(fields, "uplink", catalogue, problems);
+    let uplink = Rc::new(link(fields, "uplink", catalogue, problems));
     Some(InterfaceKeys {
         place: place?,
         ipv6_address: ipv6_address.filter(|second| second.value.is_ipv6()),

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::rc::Rc;
 
 use natbed_units::SimDuration;
 
@@ -106,7 +107,7 @@ pub(crate) fn decode<'t>(
     });
     let cores = fields.optional("core", problems, cores).unwrap_or([DhtCore::Natbed; 2]);
     let versions = fields.optional("ip", problems, versions).unwrap_or([true, false]);
-    let uplink = link(&fields, "link", catalogue, problems);
+    let uplink = Rc::new(link(&fields, "link", catalogue, problems));
     for (index, name) in names.iter().enumerate().take(count.unwrap_or(0)) {
         let address = |version| Located::new(address(index, version), at);
         let [is_v4, is_v6] = versions;
@@ -116,7 +117,7 @@ pub(crate) fn decode<'t>(
             interfaces: vec![InterfaceKeys {
                 place: Place::Internet { address: first },
                 ipv6_address: (is_v4 && is_v6).then(|| address(IPV6)),
-                uplink: uplink.clone(),
+                uplink: Rc::clone(&uplink),
             }],
             firewall: None,
             serve: Serve::default(),
