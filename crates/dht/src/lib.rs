@@ -44,7 +44,7 @@ pub use message::{
     Carried, Contact, Content, Families, Field, Message, Notice, Part, Payload, Query, Reply, Rows,
     Select,
 };
-pub use node::{Event, Node, NodeConfig, Status};
+pub use node::{Event, Generation, Node, NodeConfig, Status};
 pub use parts::{Assembler, split};
 pub use search::OperationId;
 pub use traffic::{MessageKind, Tallies, Tally, Traffic};

@@ -12,15 +12,15 @@ const ANSWER_LIFE: SimDuration = SimDuration::from_secs(120 * 60);
 /// How long after it was last heard of a node is good.
 const HEARD_LIFE: SimDuration = SimDuration::from_secs(10 * 60);
 /// The most nodes that are kept of one address family.
-const PEERS_MAX: usize = 16_384;
+pub(crate) const PEERS_MAX: usize = 16_384;
+/// How often in a row a node may refuse a token before it is given up.
+const REFUSALS_MAX: u8 = 3;
 
 /// How a node was heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Heard {
-    /// Another node told of it.
+    /// Another node, or the user, told of it.
     Hearsay,
-    /// The user told of it.
-    Told,
     /// It asked something.
     Asked,
     /// It answered.
@@ -36,6 +36,8 @@ pub(crate) struct Peer {
     pub(crate) heard: Option<SimTime>,
     /// When it answered last.
     pub(crate) answered: Option<SimTime>,
+    /// How often it has refused a token since it has answered.
+    refusals: u8,
     /// It has not answered to three attempts, and nothing came from it since.
     pub(crate) is_expired: bool,
 }
@@ -53,31 +55,56 @@ impl Peer {
 pub(crate) struct Peers(BTreeMap<Id, Peer>);
 
 impl Peers {
-    /// Takes note of a node; says whether it was not known, or was given up before.
+    /// Takes note of a node; says whether it was not known, or was given up before, or is heard for
+    /// the first time.
     pub(crate) fn hear(&mut self, now: SimTime, id: Id, address: SocketAddr, how: Heard) -> bool {
         let is_new = !self.0.contains_key(&id);
-        let unheard = Peer { address, heard: None, answered: None, is_expired: false };
+        let unheard = Peer { address, heard: None, answered: None, refusals: 0, is_expired: false };
         let peer = self.0.entry(id).or_insert(unheard);
         if how == Heard::Hearsay {
             // What others say changes nothing of a node that is there.
-            if peer.is_expired {
+            if peer.heard.is_none_or(|heard| heard + HEARD_LIFE < now) {
                 peer.address = address;
             }
             return is_new;
         }
         peer.address = address;
-        if how == Heard::Told {
-            return is_new;
-        }
-        peer.heard = Some(now);
+        let is_first = peer.heard.replace(now).is_none();
         if how == Heard::Answered {
             peer.answered = Some(now);
+            peer.refusals = 0;
         }
-        is_new | std::mem::take(&mut peer.is_expired)
+        is_new | is_first | std::mem::take(&mut peer.is_expired)
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<&Peer> {
         self.0.get(&id)
+    }
+
+    /// Says whether a node has been given up.
+    pub(crate) fn is_expired(&self, id: Id) -> bool {
+        self.0.get(&id).is_some_and(|peer| peer.is_expired)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the nodes at an address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Vec<Id> {
+        let there = self.0.iter().filter(|(_, peer)| peer.address == address);
+        there.map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn remove(&mut self, id: Id) {
+        self.0.remove(&id);
+    }
+
+    /// Takes note that a node has refused a token; says whether it has done so too often.
+    pub(crate) fn refuse(&mut self, id: Id) -> bool {
+        let Some(peer) = self.0.get_mut(&id) else { return false };
+        peer.refusals = peer.refusals.saturating_add(1);
+        peer.refusals > REFUSALS_MAX
     }
 
     /// Gives a node up until something comes from it.
@@ -112,18 +139,9 @@ impl Peers {
         by_distance.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Forgets nodes that nobody needs and that have been silent longest, if there are too many.
+    /// Forgets nodes that nobody needs.
     pub(crate) fn forget(&mut self, is_needed: impl Fn(Id) -> bool) {
-        let excess = self.0.len().saturating_sub(PEERS_MAX);
-        if excess == 0 {
-            return;
-        }
-        let idle = self.0.iter().filter(|(id, _)| !is_needed(**id));
-        let mut idle: Vec<_> = idle.map(|(id, peer)| (peer.heard, *id)).collect();
-        idle.sort_unstable();
-        for (_, id) in idle.into_iter().take(excess) {
-            self.0.remove(&id);
-        }
+        self.0.retain(|id, _| is_needed(*id));
     }
 }
 
@@ -134,7 +152,7 @@ mod tests {
     use natbed_units::{SimDuration, SimTime};
     use proptest::prelude::*;
 
-    use super::{Heard, PEERS_MAX, Peers};
+    use super::{Heard, Peers};
     use crate::id::Id;
 
     fn secs(secs: u64) -> SimTime {
@@ -157,6 +175,7 @@ mod tests {
         assert!(peers.hear(secs(0), id(1), address(1), Heard::Hearsay));
         let is_good = |peers: &Peers, at| peers.get(id(1)).unwrap().is_good(secs(at));
         assert!(!is_good(&peers, 0), "hearsay");
+        assert!(peers.hear(secs(0), id(1), address(1), Heard::Asked), "heard for the first time");
         assert!(!peers.hear(secs(0), id(1), address(1), Heard::Asked));
         assert!(!is_good(&peers, 0), "it only asked");
         peers.hear(secs(0), id(1), address(1), Heard::Answered);
@@ -172,7 +191,7 @@ mod tests {
         peers.hear(secs(0), id(1), address(2), Heard::Hearsay);
         assert_eq!(peers.get(id(1)).unwrap().address, address(1), "it is there itself");
         peers.expire(id(1));
-        peers.hear(secs(1), id(1), address(2), Heard::Hearsay);
+        peers.hear(secs(601), id(1), address(2), Heard::Hearsay);
         let peer = peers.get(id(1)).unwrap();
         assert_eq!((peer.is_expired, peer.address), (true, address(2)), "a new address to try");
         assert!(peers.hear(secs(1), id(1), address(3), Heard::Asked));
@@ -181,15 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_needed_or_were_heard_last_are_kept() {
+    fn those_who_are_needed_are_kept() {
         let mut peers = Peers::default();
-        for n in 0..PEERS_MAX as u32 + 10 {
-            peers.hear(secs(n.into()), id(n), address(1), Heard::Asked);
+        for n in 0..10 {
+            peers.hear(secs(0), id(n), address(1), Heard::Asked);
         }
         peers.forget(|needed| needed == id(3));
-        assert_eq!(peers.0.len(), PEERS_MAX);
-        assert!(peers.get(id(3)).is_some() && peers.get(id(10)).is_none());
-        assert!(peers.get(id(11)).is_some());
+        assert_eq!((peers.len(), peers.get(id(3)).is_some()), (1, true));
+    }
+
+    #[test]
+    fn after_three_refusals_in_a_row_a_node_is_too_much() {
+        let mut peers = Peers::default();
+        peers.hear(secs(0), id(1), address(1), Heard::Asked);
+        let refusals = |peers: &mut Peers, n: u8| (0..n).any(|_| peers.refuse(id(1)));
+        assert!(!refusals(&mut peers, 3));
+        peers.hear(secs(1), id(1), address(1), Heard::Answered);
+        assert!(!refusals(&mut peers, 3), "an answer makes up for them");
+        assert!(peers.refuse(id(1)));
     }
 
     proptest! {

@@ -59,6 +59,7 @@ pub(crate) enum Overdue<P> {
 pub(crate) struct Requests<P> {
     waiting: BTreeMap<u32, Request<P>>,
     due: BTreeSet<(SimTime, u32)>,
+    by_node: BTreeSet<(Id, u32)>,
     next: u32,
     rng: SimRng,
 }
@@ -66,7 +67,8 @@ pub(crate) struct Requests<P> {
 impl<P: Clone> Requests<P> {
     pub(crate) fn new(mut rng: SimRng) -> Self {
         let next = rng.next_u32();
-        Self { waiting: BTreeMap::new(), due: BTreeSet::new(), next, rng }
+        let (waiting, due, by_node) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { waiting, due, by_node, next, rng }
     }
 
     /// Gives out the number of the next request: never zero, and none that is in use.
@@ -92,23 +94,46 @@ impl<P: Clone> Requests<P> {
         let wait = FIRST_WAIT + self.random();
         let due = now + wait;
         let request = Request { target, purpose, kind, datagrams, attempts: 1, wait, due };
+        self.by_node.extend(target.id.map(|id| (id, transaction)));
         self.waiting.insert(transaction, request);
         self.due.insert((due, transaction));
     }
 
     /// Takes the request that a node answers, if it waits for an answer of that node.
     pub(crate) fn answered(&mut self, transaction: u32, by: Id) -> Option<Request<P>> {
-        let request = self.waiting.get(&transaction)?;
-        if request.target.id.is_some_and(|id| id != by) {
-            return None;
-        }
-        self.remove(transaction)
+        self.waits_for(transaction, by, |_| true).then(|| self.remove(transaction))?
+    }
+
+    /// Says whether a request of some purpose waits for an answer of that node.
+    pub(crate) fn waits_for(
+        &self,
+        transaction: u32,
+        by: Id,
+        is_meant: impl Fn(&P) -> bool,
+    ) -> bool {
+        let request = self.waiting.get(&transaction);
+        let request = request.filter(|request| request.target.id.is_none_or(|id| id == by));
+        request.is_some_and(|request| is_meant(&request.purpose))
+    }
+
+    /// Says whether anything waits for an answer of that node.
+    pub(crate) fn is_asked(&self, node: Id) -> bool {
+        self.by_node.range((node, 0)..=(node, u32::MAX)).next().is_some()
     }
 
     /// Takes all requests to a node: it has been given up.
     pub(crate) fn take_all_to(&mut self, node: Id) -> Vec<P> {
-        let to_node = self.waiting.iter().filter(|(_, request)| request.target.id == Some(node));
-        let transactions: Vec<u32> = to_node.map(|(transaction, _)| *transaction).collect();
+        let to_node = self.by_node.range((node, 0)..=(node, u32::MAX));
+        let transactions: Vec<u32> = to_node.map(|(_, transaction)| *transaction).collect();
+        let taken = transactions.into_iter().filter_map(|transaction| self.remove(transaction));
+        taken.map(|request| request.purpose).collect()
+    }
+
+    /// Takes all requests to an address of which it is not known who is there.
+    pub(crate) fn take_all_unnamed_to(&mut self, address: SocketAddr) -> Vec<P> {
+        let unnamed = Target { id: None, address };
+        let there = self.waiting.iter().filter(|(_, request)| request.target == unnamed);
+        let transactions: Vec<u32> = there.map(|(transaction, _)| *transaction).collect();
         let taken = transactions.into_iter().filter_map(|transaction| self.remove(transaction));
         taken.map(|request| request.purpose).collect()
     }
@@ -143,6 +168,7 @@ impl<P: Clone> Requests<P> {
     fn remove(&mut self, transaction: u32) -> Option<Request<P>> {
         let request = self.waiting.remove(&transaction)?;
         self.due.remove(&(request.due, transaction));
+        request.target.id.map(|id| self.by_node.remove(&(id, transaction)));
         Some(request)
     }
 

@@ -14,9 +14,11 @@ use crate::value::{Data, Value};
 pub(crate) const BYTES_MAX: usize = 64 << 20;
 /// Values under one key.
 pub(crate) const VALUES_MAX: usize = 65_536;
+/// Values from others that a node stores, however short they are.
+pub(crate) const COUNT_MAX: usize = 262_144;
 /// How long a listener is told of values after it has last asked for that.
 pub(crate) const LISTENER_LIFE: SimDuration = SimDuration::from_secs(600);
-/// Listeners of one key; a node beyond that is not told.
+/// Listeners of all keys; a node beyond that is not told.
 pub(crate) const LISTENERS_MAX: usize = 65_536;
 
 /// How long a value of a type lives from its creation on.
@@ -87,6 +89,9 @@ pub(crate) struct Storage {
     /// What came from each address: bytes, and the values, oldest first.
     origins: BTreeMap<IpAddr, Origin>,
     bytes: usize,
+    /// Values of others, and listeners.
+    count: usize,
+    listeners: usize,
 }
 
 #[derive(Debug, Default)]
@@ -127,9 +132,10 @@ impl Storage {
         if expires <= now {
             return Storing::Refused;
         }
-        let shelf = self.keys.entry(key).or_default();
         let id = value.id;
-        if let Some(stored) = shelf.values.get_mut(&id) {
+        let shelf = self.keys.get_mut(&key);
+        let known = shelf.as_ref().map_or(0, |shelf| shelf.values.len());
+        if let Some(stored) = shelf.and_then(|shelf| shelf.values.get_mut(&id)) {
             if *stored.value == *value {
                 self.expiry.remove(&(stored.expires, key, id));
                 stored.expires = stored.expires.max(expires);
@@ -140,7 +146,7 @@ impl Storage {
                 return Storing::Refused;
             }
             self.remove(key, id);
-        } else if shelf.values.len() >= VALUES_MAX {
+        } else if known >= VALUES_MAX {
             return Storing::Refused;
         }
         let bytes = value.encode().len();
@@ -152,14 +158,35 @@ impl Storage {
             origin.bytes += bytes;
             origin.values.insert((now, key, id));
             self.bytes += bytes;
+            self.count += 1;
             self.make_room();
         }
         Storing::New
     }
 
+    /// Keeps a value of the node's own for ever.
+    pub(crate) fn keep(&mut self, key: Id, id: u64) {
+        self.set_expiry(key, id, |_| SimTime::MAX);
+    }
+
+    /// Keeps it for ever no more, but until it has lived as long as its type does.
+    pub(crate) fn keep_no_more(&mut self, key: Id, id: u64) {
+        self.set_expiry(key, id, |stored| stored.since + stored.value.life());
+    }
+
+    fn set_expiry(&mut self, key: Id, id: u64, expires: impl Fn(&Stored) -> SimTime) {
+        let shelf = self.keys.get_mut(&key);
+        let Some(stored) = shelf.and_then(|shelf| shelf.values.get_mut(&id)) else { return };
+        if stored.origin.is_none() {
+            self.expiry.remove(&(stored.expires, key, id));
+            stored.expires = expires(stored);
+            self.expiry.insert((stored.expires, key, id));
+        }
+    }
+
     /// Gives up the oldest values of whoever has stored most, until the rest fits.
     fn make_room(&mut self) {
-        while self.bytes > BYTES_MAX {
+        while self.bytes > BYTES_MAX || self.count > COUNT_MAX {
             let heaviest = self.origins.values().max_by_key(|origin| origin.bytes);
             let Some((_, key, id)) = heaviest.and_then(|origin| origin.values.first()).copied()
             else {
@@ -175,7 +202,7 @@ impl Storage {
         let stored = self.keys.get_mut(&key)?.values.get_mut(&id);
         Some(stored.is_some_and(|stored| {
             self.expiry.remove(&(stored.expires, key, id));
-            stored.expires = now + stored.value.life();
+            stored.expires = stored.expires.max(now + stored.value.life());
             self.expiry.insert((stored.expires, key, id));
             true
         }))
@@ -198,9 +225,13 @@ impl Storage {
         mut of: Listener,
     ) {
         of.until = now + LISTENER_LIFE;
-        let listeners = &mut self.keys.entry(key).or_default().listeners;
-        if listeners.len() < LISTENERS_MAX || listeners.contains_key(&(node, socket)) {
-            listeners.insert((node, socket), of);
+        let known =
+            self.keys.get_mut(&key).and_then(|shelf| shelf.listeners.get_mut(&(node, socket)));
+        if let Some(known) = known {
+            *known = of;
+        } else if self.listeners < LISTENERS_MAX {
+            self.keys.entry(key).or_default().listeners.insert((node, socket), of);
+            self.listeners += 1;
         }
     }
 
@@ -236,7 +267,9 @@ impl Storage {
     /// Forgets listeners that have not asked again, and keys that nothing is left of.
     pub(crate) fn forget(&mut self, now: SimTime) {
         self.keys.retain(|_, shelf| {
+            let before = shelf.listeners.len();
             shelf.listeners.retain(|_, listener| now < listener.until);
+            self.listeners -= before - shelf.listeners.len();
             !shelf.listeners.is_empty() || !shelf.values.is_empty()
         });
     }
@@ -247,6 +280,7 @@ impl Storage {
         self.expiry.remove(&(expires, key, id));
         let Some(address) = origin else { return };
         self.bytes -= bytes;
+        self.count -= 1;
         if let Some(origin) = self.origins.get_mut(&address) {
             origin.bytes -= bytes;
             origin.values.remove(&(since, key, id));

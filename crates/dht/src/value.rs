@@ -17,6 +17,17 @@ pub struct Value {
     pub push_type: Bytes,
 }
 
+impl Value {
+    /// Returns who signed it; nobody is known to have signed what is encrypted.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Owner> {
+        match &self.data {
+            Data::Open { body, .. } => body.owner.as_ref(),
+            Data::Encrypted(_) => None,
+        }
+    }
+}
+
 /// The content of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {

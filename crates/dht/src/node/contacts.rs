@@ -17,7 +17,7 @@ impl Node {
         if is_impossible(contact.address) {
             return;
         }
-        self.hear(now, contact.id, contact.address, Heard::Told);
+        self.hear(now, contact.id, contact.address, Heard::Hearsay);
         self.update_status(now);
     }
 

@@ -2,7 +2,7 @@
 
 use natbed_units::{SimDuration, SimRng, SimTime};
 
-use super::{Event, Node, Purpose, Status, V4, V6, family, random_span};
+use super::{Event, Network, Node, Purpose, Status, V4, V6, family, random_span};
 use crate::id::Id;
 use crate::message::{Families, Query};
 use crate::requests::Target;
@@ -35,8 +35,6 @@ pub(super) struct Maintenance {
     /// When the bootstrap hosts are asked next, while there is no one else.
     bootstrap_due: Option<SimTime>,
     bootstrap_period: SimDuration,
-    /// Whether anything was sent since the table was looked after.
-    pub(super) has_sent: bool,
 }
 
 impl Maintenance {
@@ -46,7 +44,6 @@ impl Maintenance {
             forget_due: now + random_span(rng, FORGET_SECONDS),
             bootstrap_due: Some(now),
             bootstrap_period: BOOTSTRAP_PERIOD,
-            has_sent: false,
         }
     }
 
@@ -83,15 +80,16 @@ impl Node {
             self.begin_anew(now, family);
         }
         self.maintenance.hasten(now);
-        self.step_searches(now);
     }
 
     /// The same for one address family.
     pub(super) fn begin_anew(&mut self, now: SimTime, family: usize) {
         let Some(network) = &mut self.networks[family] else { return };
         network.peers.reset();
-        network.table.reset();
+        network.table.reset(now);
         network.searches.values_mut().for_each(Search::renew_listens);
+        let keys: Vec<Id> = network.searches.keys().copied().collect();
+        keys.into_iter().for_each(|key| network.schedule(key, Some(now)));
         self.seen_as.retain(|address, _| address.is_ipv4() != (family == V4));
         self.maintenance.bootstrap_period = BOOTSTRAP_PERIOD;
         self.maintenance.bootstrap_due = Some(now);
@@ -122,51 +120,96 @@ impl Node {
 
     /// Fills buckets that are empty or silent, and looks for neighbours after the table has grown.
     fn look_after_table(&mut self, now: SimTime) {
-        let families =
-            Families { v4: self.networks[V4].is_some(), v6: self.networks[V6].is_some() };
-        self.maintenance.has_sent = false;
+        self.find_itself(now);
+        let mut has_sent = false;
         for family in 0..self.networks.len() {
             let Some(network) = &self.networks[family] else { continue };
-            let mut searches = network.table.neglected(now, &network.peers, &mut self.rng);
-            let has_grown = network.table.grew.is_some_and(|grew| now < grew + GROWTH);
-            if searches.is_empty() && has_grown {
-                searches.extend(self.neighbourhood(family));
-            }
-            for (target, asked) in searches {
-                let network = self.networks[family].as_ref();
-                let peer = network.and_then(|network| network.peers.get(asked));
-                let Some(address) = peer.map(|peer| peer.address) else { continue };
-                let query = Query::Find { target, families };
-                let asked = Target { id: Some(asked), address };
-                self.request(now, asked, Purpose::Maintenance, query);
+            for (target, asked) in network.table.neglected(now, &network.peers, &mut self.rng) {
+                // The other family is asked for as well where little is known of it.
+                let is_both = self.is_sparse(1 - family, target)
+                    || self.networks[1 - family].is_some() && self.rng.in_range(0..38) == 0;
+                let families = Families { v4: is_both, v6: is_both };
+                if !self.requests.is_asked(asked) {
+                    self.find(now, family, asked, Query::Find { target, families });
+                    has_sent = true;
+                }
             }
         }
-        let seconds = if self.maintenance.has_sent { BUSY_SECONDS } else { IDLE_SECONDS };
+        if !has_sent {
+            let has_grown = |network: &Option<Network>| {
+                let grew = network.as_ref().and_then(|network| network.table.grew);
+                grew.is_some_and(|grew| now <= grew + GROWTH)
+            };
+            let grown: Vec<bool> = self.networks.iter().map(has_grown).collect();
+            for family in (0..self.networks.len()).filter(|family| grown[*family]) {
+                self.find_neighbours(now, family);
+                has_sent = true;
+            }
+        }
+        let seconds = if has_sent { BUSY_SECONDS } else { IDLE_SECONDS };
         self.maintenance.table_due = now + self.random_span(seconds);
     }
 
-    /// An identifier next to the node's own, and a neighbour to ask for it: any that was not given
-    /// up, for that is how those are found to be good that have only asked.
-    fn neighbourhood(&mut self, family: usize) -> Option<(Id, Id)> {
-        let network = self.networks[family].as_ref()?;
-        let near = network.table.neighbours(&network.peers);
-        let asked = *near.get(self.rng.in_range(0..near.len() as u32) as usize)?;
+    /// Searches for the node's own identifier if nothing else was searched for yet: so it finds the
+    /// nodes next to it, and they find it.
+    fn find_itself(&mut self, now: SimTime) {
+        for family in 0..self.networks.len() {
+            let is_idle = |network: &Network| {
+                let mut known = network.table.nodes(&network.peers);
+                network.searches.is_empty() && known.any(|(_, peer)| peer.is_good(now))
+            };
+            if self.networks[family].as_ref().is_some_and(is_idle) {
+                self.begin_search(now, family, self.id);
+                self.step_search(now, family, self.id);
+            }
+        }
+    }
+
+    /// Says whether a family's table has room where an identifier belongs.
+    fn is_sparse(&self, family: usize, target: Id) -> bool {
+        self.networks[family].as_ref().is_some_and(|network| network.table.has_room(target))
+    }
+
+    /// Asks a neighbour for identifiers next to the node's own.
+    fn find_neighbours(&mut self, now: SimTime, family: usize) {
+        let Some(network) = &self.networks[family] else { return };
+        let Some(asked) = network.table.neighbour(&network.peers, &mut self.rng) else { return };
         let mut target = *self.id.as_bytes();
         target[Id::LENGTH - 1] = self.rng.in_range(0..256) as u8;
-        Some((Id::new(target), asked))
+        let families =
+            Families { v4: self.networks[V4].is_some(), v6: self.networks[V6].is_some() };
+        self.find(now, family, asked, Query::Find { target: Id::new(target), families });
+    }
+
+    fn find(&mut self, now: SimTime, family: usize, asked: Id, query: Query) {
+        let network = self.networks[family].as_ref();
+        let Some(peer) = network.and_then(|network| network.peers.get(asked)) else { return };
+        let target = Target { id: Some(asked), address: peer.address };
+        self.request(now, target, Purpose::Maintenance, query);
     }
 
     /// Forgets what nobody needs any more.
     fn forget(&mut self, now: SimTime) {
         self.maintenance.forget_due = now + self.random_span(FORGET_SECONDS);
         self.storage.forget(now);
-        for network in self.networks.iter_mut().flatten() {
-            let searches = &mut network.searches;
-            searches.values_mut().for_each(|search| search.forget(now));
+        for family in 0..self.networks.len() {
+            let Some(network) = &mut self.networks[family] else { continue };
+            let Network { peers, table, searches, due } = network;
             searches.retain(|_, search| search.is_wanted() || now < search.used + SEARCH_LIFE);
-            let (table, searches) = (&network.table, &network.searches);
-            let is_used = |id| table.contains(id) || searches.values().any(|s| s.knows(id));
-            network.peers.forget(is_used);
+            due.retain(|(_, key)| searches.contains_key(key));
+            let candidates = table.remove_expired(peers);
+            for candidate in candidates {
+                self.ping_known(now, family, candidate);
+            }
+            let Some(Network { peers, table, searches, .. }) = &mut self.networks[family] else {
+                continue;
+            };
+            let requests = &self.requests;
+            peers.forget(|id| {
+                table.knows(id)
+                    || requests.is_asked(id)
+                    || searches.values().any(|search| search.knows(id))
+            });
         }
     }
 
@@ -201,12 +244,13 @@ impl Node {
 
     /// Nobody is there: what is wanted of keys for which there is nobody to ask has failed.
     fn fail_searches(&mut self) {
-        for network in self.networks.iter_mut().flatten() {
-            for search in network.searches.values_mut() {
-                if search.alive(&network.peers) == 0 {
-                    self.events.extend(search.lose().into_iter().map(Event::Failed));
-                }
-            }
+        for family in 0..self.networks.len() {
+            let Some(Network { peers, searches, .. }) = &mut self.networks[family] else {
+                continue;
+            };
+            let alone = searches.values_mut().filter(|search| search.alive(peers) == 0);
+            let failed = alone.flat_map(Search::lose).collect();
+            self.fail(failed);
         }
     }
 }

@@ -7,6 +7,8 @@
 mod client;
 mod contacts;
 mod maintenance;
+mod operations;
+mod replies;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -23,11 +25,11 @@ use crate::id::Id;
 use crate::limits::{RateLimits, is_impossible};
 use crate::message::{Contact, Message, Part, Payload, Query, Reply};
 use crate::parts::Assembler;
-use crate::peers::{Heard, Peers};
+use crate::peers::{Heard, PEERS_MAX, Peers};
 use crate::requests::{Requests, Target};
-use crate::search::{OperationId, Search};
+use crate::search::{Habits, OperationId, Search};
 use crate::storage::Storage;
-use crate::table::{Insertion, Table};
+use crate::table::Table;
 use crate::tokens::Tokens;
 use crate::traffic::{MessageKind, Traffic};
 use crate::value::Value;
@@ -41,6 +43,13 @@ pub struct NodeConfig {
     pub network: u32,
     /// Whether it only asks: others then keep it out of their tables.
     pub is_client: bool,
+    /// Whether others begin with it: it then knows many nodes in all parts of the network.
+    pub is_bootstrap: bool,
+    /// Whether its address is reachable and stays: it then listens again after five minutes, not
+    /// after half of one, and a search without nodes is no sign of another network.
+    pub is_public_stable: bool,
+    /// Which of OpenDHT's generations it behaves like.
+    pub generation: Generation,
     /// Where it begins: hosts that are asked for nodes while it knows none.
     pub bootstrap: Vec<SocketAddr>,
     /// What it calls itself; other nodes take no notice.
@@ -60,6 +69,9 @@ impl Default for NodeConfig {
             id: None,
             network: 0,
             is_client: false,
+            is_bootstrap: false,
+            is_public_stable: false,
+            generation: Generation::default(),
             bootstrap: Vec::new(),
             agent: Bytes::from_static(b"nb1"),
             has_ipv4: true,
@@ -67,6 +79,17 @@ impl Default for NodeConfig {
             epoch_unix_seconds: 0,
         }
     }
+}
+
+/// A generation of OpenDHT, where they differ in more than words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Generation {
+    /// 2.4, as Debian 12 has it: it puts and listens once all of the closest nodes are synced, and
+    /// does not give a token when it is listened at.
+    Two,
+    /// 4.3, as Jami has it: it puts and listens from the second synced node on.
+    #[default]
+    Four,
 }
 
 /// How well a node is connected to its network.
@@ -134,23 +157,10 @@ enum What {
     Find,
     Ids(OperationId),
     Value(OperationId, u64),
+    Probe,
     Put(OperationId),
     Refresh(OperationId),
     Listen(OperationId),
-}
-
-/// Something that the user wants of a key.
-#[derive(Debug)]
-struct Operation {
-    key: Id,
-    /// The values that the user was told of.
-    told: BTreeSet<u64>,
-    /// Whether it does not end by itself.
-    is_listening: bool,
-    /// The address families in which it has come to its end.
-    finished: [bool; 2],
-    /// Whether a node has said that it tells of values.
-    is_heard: bool,
 }
 
 /// The nodes and the table of one address family.
@@ -159,6 +169,8 @@ struct Network {
     peers: Peers,
     table: Table,
     searches: BTreeMap<Id, Search>,
+    /// When searches have to go on.
+    due: BTreeSet<(SimTime, Id)>,
 }
 
 /// A node of the OpenDHT network.
@@ -173,10 +185,10 @@ pub struct Node {
     tokens: Tokens,
     limits: RateLimits,
     /// Nodes whose answers are worthless.
-    blacklist: BTreeSet<Id>,
+    blacklist: BTreeSet<SocketAddr>,
     storage: Storage,
-    operations: BTreeMap<OperationId, Operation>,
-    operations_made: u64,
+    operations: operations::Operations,
+    habits: Habits,
     /// Where the node was seen, and how often.
     seen_as: BTreeMap<IpAddr, u32>,
     maintenance: maintenance::Maintenance,
@@ -189,6 +201,12 @@ pub struct Node {
     bootstrapping: usize,
 }
 
+/// How long after that a search that is short of nodes looks among those that are known.
+const REFILL_PERIOD: SimDuration = SimDuration::from_secs(600);
+/// How often a listener asks again: ten seconds before the nodes may forget it,
+const LISTEN_PERIOD: SimDuration = SimDuration::from_secs(30 - 10);
+/// and if its address is known to be there to stay.
+const LISTEN_PERIOD_STABLE: SimDuration = SimDuration::from_secs(300 - 10);
 /// Nodes whose answers are worthless, at most; the set is as old as the node.
 const BLACKLIST_MAX: usize = 4_096;
 /// Addresses under which the node was seen that are counted.
@@ -207,8 +225,9 @@ impl Node {
         let network = |is_there: bool| {
             is_there.then(|| Network {
                 peers: Peers::default(),
-                table: Table::new(id),
+                table: Table::new(id, config.is_bootstrap),
                 searches: BTreeMap::new(),
+                due: BTreeSet::new(),
             })
         };
         Self {
@@ -219,8 +238,15 @@ impl Node {
             limits: RateLimits::default(),
             blacklist: BTreeSet::new(),
             storage: Storage::default(),
-            operations: BTreeMap::new(),
-            operations_made: 0,
+            operations: operations::Operations::default(),
+            habits: Habits {
+                is_early: config.generation >= Generation::Four,
+                listen_period: if config.is_public_stable {
+                    LISTEN_PERIOD_STABLE
+                } else {
+                    LISTEN_PERIOD
+                },
+            },
             seen_as: BTreeMap::new(),
             maintenance: maintenance::Maintenance::new(now, &mut rng),
             status: Status::Disconnected,
@@ -275,7 +301,8 @@ impl Node {
         let kind = message.as_ref().map(|message| MessageKind::of(&message.payload));
         self.traffic.received.count(kind.unwrap_or(MessageKind::Foreign), datagram.len());
         let Some(message) = message else { return };
-        if is_impossible(from) || self.networks[family(from)].is_none() {
+        let is_refused = is_impossible(from) || self.blacklist.contains(&from);
+        if is_refused || self.networks[family(from)].is_none() {
             return;
         }
         if let Payload::Part(part) = message.payload {
@@ -300,20 +327,22 @@ impl Node {
         self.tokens.handle_timeout(now);
         self.handle_overdue(now);
         self.expire_values(now);
+        self.expire_listened(now);
         self.maintain(now);
-        self.step_searches(now);
+        self.step_due_searches(now);
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> SimTime {
-        let searches = self.networks.iter().flatten().flat_map(|network| network.searches.values());
+        let searches = self.networks.iter().flatten().filter_map(|network| network.due.first());
         let others = [
             self.assembler.poll_timeout(),
             self.requests.poll_timeout(),
             self.storage.poll_timeout(),
+            self.operations.poll_timeout(),
         ];
-        let others = others.into_iter().chain(searches.map(Search::poll_timeout));
+        let others = others.into_iter().chain(searches.map(|(at, _)| Some(*at)));
         let next = self.tokens.poll_timeout().min(self.maintenance.poll_timeout());
         others.flatten().fold(next, SimTime::min)
     }
@@ -342,46 +371,45 @@ impl Node {
                 self.handle_reply(now, from, sender, transaction, *reply);
             }
             Payload::Error(sender, code, _) => {
-                self.handle_error(now, sender, transaction, code);
+                self.handle_error(now, from, sender, transaction, code);
             }
             Payload::Query(..) | Payload::Reply(..) | Payload::Part(_) => {}
         }
         self.update_status(now);
-        self.step_searches(now);
+        self.step_due_searches(now);
     }
 
-    /// Takes note of a node, and takes it into the table if it was heard itself.
+    /// Takes note of a node: it comes into the table and into searches if there is room for it.
     fn hear(&mut self, now: SimTime, id: Id, address: SocketAddr, how: Heard) {
-        if self.blacklist.contains(&id) || id == self.id {
+        if id == self.id || id == Id::ZERO {
             return;
         }
+        let requests = &self.requests;
         let Some(network) = &mut self.networks[family(address)] else { return };
-        let is_new = network.peers.hear(now, id, address, how);
-        if how == Heard::Hearsay {
+        if network.peers.len() >= PEERS_MAX && network.peers.get(id).is_none() {
             return;
         }
+        let is_back = network.peers.hear(now, id, address, how);
         // Cold: nothing has come into it lately.
         let was_cold = how < Heard::Answered && network.table.is_cold(now);
-        match network.table.insert(now, id, &network.peers) {
-            Insertion::TakenIn => {
-                if was_cold {
-                    self.maintenance.hasten(now);
-                }
+        let is_asked = |id| requests.is_asked(id);
+        let insertion = network.table.insert(now, id, how, &network.peers, is_asked);
+        if insertion.is_new && was_cold {
+            self.maintenance.hasten(now);
+        }
+        if insertion.is_new || is_back && how > Heard::Hearsay {
+            for key in network.offer(id) {
+                network.schedule(key, Some(now));
             }
-            Insertion::Full(Some(doubtful)) => self.ping_known(now, family(address), doubtful),
-            Insertion::Full(None) | Insertion::Known => {}
         }
-        if is_new {
-            self.offer_to_searches(id, address);
+        // Of what others say only that is kept that is of use.
+        let is_used =
+            network.table.knows(id) || network.searches.values().any(|search| search.knows(id));
+        if how == Heard::Hearsay && !is_used {
+            network.peers.remove(id);
         }
-    }
-
-    /// Lets searches that are short of nodes know of one.
-    fn offer_to_searches(&mut self, id: Id, address: SocketAddr) {
-        let Some(network) = &mut self.networks[family(address)] else { return };
-        let Network { peers, searches, .. } = network;
-        for search in searches.values_mut().filter(|search| !search.knows(id)) {
-            search.add(id, address, peers);
+        for doubtful in insertion.doubtful {
+            self.ping_known(now, family(address), doubtful);
         }
     }
 
@@ -444,7 +472,6 @@ impl Node {
             self.traffic.sent.count(kind, datagram.len());
             self.out.push_back((to, datagram.clone()));
         }
-        self.maintenance.has_sent = true;
     }
 
     /// The virtual time of a Unix time.

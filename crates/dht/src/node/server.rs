@@ -1,11 +1,14 @@
 //! Answering what others ask.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use natbed_units::SimTime;
 
-use super::{Event, Node, Purpose, V4, V6, family};
+use super::operations::Source;
+use super::{Generation, Node, Purpose, V4, V6, family};
 use crate::id::Id;
 use crate::message::{Carried, Contact, Families, Notice, Payload, Query, Reply, Select};
 use crate::parts::split;
@@ -26,6 +29,9 @@ const CROWD: usize = 8;
 /// A node is close to a key if it is closer than this many of those it knows.
 const CLOSE: usize = 14;
 
+/// Bytes of values that a listener is sent in one message.
+const UPDATE_BYTES_MAX: usize = 56 << 10;
+
 /// A refusal: code and text.
 type Refusal = (u16, &'static str);
 
@@ -44,6 +50,9 @@ impl Node {
                 Ok(())
             }
             Query::Find { target, families } => {
+                let is_any = families.v4 || families.v6;
+                let own = Families { v4: from.is_ipv4(), v6: from.is_ipv6() };
+                let families = if is_any { families } else { own };
                 let reply = self.contacts_for(now, from, target, families);
                 self.reply(from, transaction, reply);
                 Ok(())
@@ -57,16 +66,14 @@ impl Node {
                 let listener = Listener { address: from, select, until: now };
                 self.answer_listen(now, sender, transaction, key, &token, socket, listener)
             }
-            Query::Update { socket, values, .. } => {
+            Query::Update { key, socket, values, token, .. } => {
                 self.reply(from, transaction, Reply::default());
-                self.told_of_values(from, sender, socket, values);
+                self.told_of_values(now, from, sender, (Some(key), socket), &token, values);
                 Ok(())
             }
-            Query::Notify { socket, notice, .. } => {
+            Query::Notify { socket, token, notice } => {
                 self.reply(from, transaction, Reply::default());
-                if let Notice::Expired(values) = notice {
-                    self.told_of_expiry(sender, socket, &values);
-                }
+                self.told_of_notice(now, from, sender, socket, &token, notice);
                 Ok(())
             }
             Query::Refresh { key, value, token } => {
@@ -87,11 +94,7 @@ impl Node {
         target: Id,
         families: Families,
     ) -> Reply {
-        let is_any = families.v4 || families.v6;
-        let wanted = [
-            if is_any { families.v4 } else { from.is_ipv4() },
-            if is_any { families.v6 } else { from.is_ipv6() },
-        ];
+        let wanted = [families.v4, families.v6];
         let contacts = |family: usize| {
             let network = self.networks[family].as_ref().filter(|_| wanted[family])?;
             let closest = network.table.closest(now, target, BUCKET_SIZE, &network.peers);
@@ -118,7 +121,9 @@ impl Node {
         if key == Id::ZERO {
             return Err((MALFORMED, "Get_values with no info_hash"));
         }
-        let mut reply = self.contacts_for(now, from, key, Families::default());
+        // Nodes of both families, whatever was asked for.
+        let families = Families { v4: true, v6: true };
+        let mut reply = self.contacts_for(now, from, key, families);
         let select = select.unwrap_or_default();
         let stored = self.storage.values(key);
         reply.rows = select.rows(&stored).filter(|rows| !rows.contents.is_empty());
@@ -157,15 +162,33 @@ impl Node {
             }
             let id = value.id;
             // What is not stored is answered all the same: nobody is to learn what is.
-            if self.is_close(now, family(from), key)
-                && self.storage.store(now, key, Arc::clone(&value), created, Some(from.ip()))
-                    == Storing::New
-            {
-                self.tell_listeners(now, key, &value, Some(from));
+            if self.is_close(now, family(from), key) {
+                self.store(now, key, &value, created, from);
             }
             self.reply(from, transaction, Reply { stored: Some(id), ..Reply::default() });
         }
         Ok(())
+    }
+
+    /// Stores a value of somebody else, and tells those who listen.
+    fn store(
+        &mut self,
+        now: SimTime,
+        key: Id,
+        value: &Arc<Value>,
+        created: SimTime,
+        from: SocketAddr,
+    ) {
+        match self.storage.store(now, key, Arc::clone(value), created, Some(from.ip())) {
+            Storing::New => self.tell_listeners(now, key, value, Some(from)),
+            Storing::Refreshed => {
+                self.notify(now, key, &Notice::Refreshed(vec![value.id]));
+                for operation in self.operations.listens(key) {
+                    self.renewed(now, operation, value.id, Source::Own);
+                }
+            }
+            Storing::Refused => {}
+        }
     }
 
     /// Says whether there are so few nodes, or so few closer ones, that the value belongs here too.
@@ -211,8 +234,11 @@ impl Node {
                 self.update(now, key, sender, from, socket, &matching);
             }
         }
-        let reply = Reply { token: self.tokens.token(from), ..Reply::default() };
-        self.reply(from, transaction, reply);
+        let token = match self.config.generation {
+            Generation::Two => Bytes::new(),
+            Generation::Four => self.tokens.token(from),
+        };
+        self.reply(from, transaction, Reply { token, ..Reply::default() });
         Ok(())
     }
 
@@ -230,6 +256,9 @@ impl Node {
         }
         if self.storage.refresh(now, key, value).is_none() {
             return Err((NOT_FOUND, "Access operation for unknown storage"));
+        }
+        for operation in self.operations.listens(key) {
+            self.renewed(now, operation, value, Source::Own);
         }
         self.notify(now, key, &Notice::Refreshed(vec![value]));
         self.reply(from, transaction, Reply { stored: Some(value), ..Reply::default() });
@@ -253,9 +282,10 @@ impl Node {
         for (node, socket, address) in told {
             self.update(now, key, node, address, socket, &[Arc::clone(value)]);
         }
-        self.tell_user_of(key, value, from);
+        self.tell_user_of(now, key, value, from);
     }
 
+    /// Sends values to a listener, as many at a time as it takes.
     fn update(
         &mut self,
         now: SimTime,
@@ -265,11 +295,21 @@ impl Node {
         socket: u32,
         values: &[Arc<Value>],
     ) {
-        let (values, parts) = split(values);
-        let token = self.tokens.token(address);
-        let query = Query::Update { key, socket, values, created: None, token };
-        let target = Target { id: Some(node), address };
-        self.request_in_parts(now, target, Purpose::Update, query, parts);
+        let mut rest = values;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|value| {
+                bytes += value.encode().len();
+                bytes <= UPDATE_BYTES_MAX
+            });
+            let (batch, others) = rest.split_at(fits.count().max(1));
+            rest = others;
+            let (values, parts) = split(batch);
+            let token = self.tokens.token(address);
+            let query = Query::Update { key, socket, values, created: None, token };
+            let target = Target { id: Some(node), address };
+            self.request_in_parts(now, target, Purpose::Update, query, parts);
+        }
     }
 
     /// Tells everybody who listens what became of values.
@@ -287,25 +327,67 @@ impl Node {
 
     /// Gives up values that have lived long enough.
     pub(super) fn expire_values(&mut self, now: SimTime) {
+        let mut by_key: BTreeMap<Id, Vec<u64>> = BTreeMap::new();
         for (key, value) in self.storage.handle_timeout(now) {
-            self.notify(now, key, &Notice::Expired(vec![value]));
+            by_key.entry(key).or_default().push(value);
+        }
+        for (key, values) in by_key {
+            for operation in self.operations.listens(key) {
+                values.iter().for_each(|value| self.lost(operation, *value, Source::Own));
+            }
+            self.notify(now, key, &Notice::Expired(values));
         }
     }
 
     /// Tells the user of values that a node has sent to a listener here.
-    fn told_of_values(&mut self, from: SocketAddr, sender: Id, socket: u32, values: Vec<Carried>) {
-        let Some((operation, _)) = self.listening_at(sender, socket) else { return };
+    fn told_of_values(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        sender: Id,
+        (key, socket): (Option<Id>, u32),
+        token: &Bytes,
+        values: Vec<Carried>,
+    ) {
+        let Some((operation, key)) = self.listening_at(family(from), key, sender, socket) else {
+            return;
+        };
+        self.take_token(now, family(from), key, sender, token);
         for value in values {
             if let Carried::Whole(value) = value {
-                self.tell_user(operation, &value, Some(from));
+                self.tell_user(now, operation, &value, Some((sender, from)));
             }
         }
     }
 
-    fn told_of_expiry(&mut self, sender: Id, socket: u32, values: &[u64]) {
-        let Some((operation, _)) = self.listening_at(sender, socket) else { return };
-        let Some(known) = self.operations.get_mut(&operation) else { return };
-        let gone = values.iter().copied().filter(|value| known.told.remove(value));
-        self.events.extend(gone.map(|value| Event::Gone(operation, value)));
+    fn told_of_notice(
+        &mut self,
+        now: SimTime,
+        from: SocketAddr,
+        sender: Id,
+        socket: u32,
+        token: &Bytes,
+        notice: Notice,
+    ) {
+        let Some((operation, key)) = self.listening_at(family(from), None, sender, socket) else {
+            return;
+        };
+        self.take_token(now, family(from), key, sender, token);
+        let source = Source::Node(sender);
+        match notice {
+            Notice::Refreshed(values) => {
+                values.iter().for_each(|value| self.renewed(now, operation, *value, source));
+            }
+            Notice::Expired(values) => {
+                values.iter().for_each(|value| self.lost(operation, *value, source));
+            }
+        }
+    }
+
+    /// Takes the token that a node gives with what it tells a listener.
+    fn take_token(&mut self, now: SimTime, family: usize, key: Id, sender: Id, token: &Bytes) {
+        if let Some(search) = self.search(family, key).filter(|_| !token.is_empty()) {
+            search.token(now, sender, token);
+        }
     }
 }
