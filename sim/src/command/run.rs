@@ -12,6 +12,7 @@ use natbed_report::human::Detail;
 use natbed_report::markdown::Claim;
 use natbed_report::{Report, RunRecord, human, json, markdown, svg};
 use natbed_runtime::self_check;
+use natbed_scenario::Discovery;
 
 use super::progress::Progress;
 use crate::batch::{Batch, BatchEnd};
@@ -46,9 +47,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         return Err(Abort::new(Exit::NothingSelected, "the filter matches no case").into());
     }
     let asks_for = |form| args.out.iter().any(|output| output.form == form);
-    if asks_for(OutputForm::Markdown) && !is_grid(&selected) && !is_about_throughput(&selected) {
+    if asks_for(OutputForm::Markdown) && page(&selected).is_none() {
         let message = "the Markdown form needs one scenario with at least two axes, or transfers \
-                       or calls";
+                       or calls in all, or discovery by `dht` or `lan` in all";
         return Err(Abort::new(Exit::Usage, message).into());
     }
     let mut outputs = open_outputs(&args.out)?;
@@ -185,9 +186,26 @@ fn prepare_captures(directory: &Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-/// Says whether the records will make a grid.
-fn is_grid(selected: &[Selected]) -> bool {
-    matches!(selected, [one] if one.document.axes().len() >= 2)
+/// What a Markdown page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    /// From call to link, phase by phase.
+    Discovery,
+    /// What files and calls came to.
+    Claims,
+    /// The paths of one scenario as a grid.
+    Matrix,
+}
+
+/// Returns the page that the scenarios make, if they make one.
+fn page(selected: &[Selected]) -> Option<Page> {
+    if is_about_discovery(selected) {
+        Some(Page::Discovery)
+    } else if is_about_throughput(selected) {
+        Some(Page::Claims)
+    } else {
+        matches!(selected, [one] if one.document.axes().len() >= 2).then_some(Page::Matrix)
+    }
 }
 
 /// Says whether every scenario has transfers or calls.
@@ -195,6 +213,15 @@ fn is_about_throughput(selected: &[Selected]) -> bool {
     let has_some = |selected: &Selected| {
         let sessions = selected.document.case(0).scenario.sessions;
         sessions.iter().any(has_more_than_echoes)
+    };
+    selected.iter().all(has_some)
+}
+
+/// Says whether every scenario has a session that begins with a call.
+fn is_about_discovery(selected: &[Selected]) -> bool {
+    let has_some = |selected: &Selected| {
+        let sessions = selected.document.case(0).scenario.sessions;
+        sessions.iter().any(|session| matches!(session.discovery, Discovery::Nodes(_)))
     };
     selected.iter().all(has_some)
 }
@@ -222,12 +249,13 @@ fn write_output(
         OutputForm::Markdown => {
             let paths: Vec<_> = args.paths.iter().map(|path| path.display().to_string()).collect();
             let command = format!("natbed run {}", paths.join(" "));
-            let text = if is_about_throughput(selected) {
-                let claims: Vec<_> = selected.iter().map(claim).collect();
-                markdown::claims(report, &claims, &command)
-            } else {
-                markdown::matrix(report, &command)
-                    .context("the runs make no grid: there are none, or it has too many columns")?
+            let claims: Vec<_> = selected.iter().map(claim).collect();
+            let text = match page(selected) {
+                Some(Page::Discovery) => markdown::discovery(report, &claims, &command)
+                    .context("no call came about: the runs ended before, or in errors")?,
+                Some(Page::Claims) => markdown::claims(report, &claims, &command),
+                Some(Page::Matrix) | None => markdown::matrix(report, &command)
+                    .context("the runs make no grid: there are none, or it has too many columns")?,
             };
             file.write_all(text.as_bytes())?;
         }
