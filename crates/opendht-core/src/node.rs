@@ -68,8 +68,12 @@ pub struct CoreNode {
     events: VecDeque<CoreEvent>,
 }
 
-/// How long after a call the core is called again at the earliest: it must not stop time.
-const STEP_MIN: SimDuration = SimDuration::from_micros(1);
+/// How long after the time that it has asked for the core is called.
+///
+/// No program wakes up at the very nanosecond, and the core relies on that: a request whose time is
+/// up *now* is not overdue yet for it, so it would send that again and for ever, and give no node
+/// up. It also keeps time going, should the core ask for a time that has passed.
+const LATENESS: SimDuration = SimDuration::from_micros(1);
 
 impl CoreNode {
     /// Makes a node that begins now; what is random about it comes from `seed`.
@@ -161,12 +165,13 @@ impl CoreNode {
         self.act(now, |core| core.handle_timeout(now));
     }
 
-    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called: a microsecond after
+    /// the time that the core asks for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
         let next = self.core.next();
         let is_wanted = self.failure.is_none() && next != SimTime::MAX;
-        is_wanted.then(|| next.max(self.now + STEP_MIN))
+        is_wanted.then(|| next.max(self.now) + LATENESS)
     }
 
     /// Returns the next datagram to send, and where; `None` when there is none.
