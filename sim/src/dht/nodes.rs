@@ -143,6 +143,36 @@ impl Plan {
     }
 }
 
+/// Puts a node of the real C++ core on a host.
+#[cfg(feature = "opendht-core")]
+fn set_opendht(
+    world: &mut World<Observers>,
+    host: HostId,
+    config: NodeConfig,
+    known: Vec<Contact>,
+    seed: Seed,
+) -> anyhow::Result<()> {
+    use natbed_opendht_core::{CoreConfig, CoreContact, CoreProcess};
+
+    let contact = |contact: Contact| CoreContact {
+        id: *contact.id.as_bytes(),
+        address: contact.address,
+    };
+    let config = CoreConfig {
+        id: config.id.map(|id| *id.as_bytes()),
+        network: config.network,
+        bootstrap: config.bootstrap,
+        contacts: known.into_iter().map(contact).collect(),
+        port: DHT_PORT,
+        has_ipv4: config.has_ipv4,
+        has_ipv6: config.has_ipv6,
+        ..CoreConfig::default()
+    };
+    world.set_process(host, CoreProcess::new(world.now(), config, seed)?);
+    Ok(())
+}
+
+#[cfg(not(feature = "opendht-core"))]
 fn set_opendht(
     _: &mut World<Observers>,
     _: HostId,
