@@ -3,6 +3,7 @@
 //! Every figure is CPU time of one thread, so that other load on the machine disturbs it little,
 //! and the best of several rounds, since noise only ever adds.
 
+mod dht;
 mod hosts;
 mod network;
 mod relay;
@@ -53,6 +54,8 @@ pub enum Unit {
     SecondsPerGigabyte,
     /// Bytes of memory: less is better.
     Bytes,
+    /// Seconds of CPU time: less is better.
+    Seconds,
     /// How many times as fast as real time: more is better.
     TimesRealTime,
 }
@@ -172,6 +175,20 @@ const BENCHMARKS: &[Benchmark] = &[
         unit: Unit::Milliseconds,
         target: 6.0,
         measure: || Ok(best(SESSION_ROUNDS, session::ice_session)?.as_secs_f64() * 1e3),
+    },
+    Benchmark {
+        name: "dht_call_ms",
+        about: "a call through a swarm of 64 nodes of OpenDHT, with its ICE session, all in",
+        unit: Unit::Milliseconds,
+        target: 60.0,
+        measure: || Ok(best(SESSION_ROUNDS, dht::call)?.as_secs_f64() * 1e3),
+    },
+    Benchmark {
+        name: "dht_1000_nodes_s",
+        about: "1000 nodes of OpenDHT that begin at once, for ten virtual minutes",
+        unit: Unit::Seconds,
+        target: 20.0,
+        measure: || Ok(dht::cold_swarm(1_000, SimDuration::from_secs(600))?.as_secs_f64()),
     },
     Benchmark {
         name: "direct_ice_datagram_ns",
@@ -317,6 +334,7 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
         Unit::Nanoseconds => format!("{:.2} us", value / 1e3),
         Unit::Milliseconds => format!("{value:.2} ms"),
         Unit::SecondsPerGigabyte => format!("{value:.2} s/GB"),
+        Unit::Seconds => format!("{value:.2} s"),
         Unit::Bytes => format!("{value:.0} B"),
     };
     let mut text = String::from("Per CPU-second of one thread, best of several rounds.\n\n");
@@ -340,9 +358,11 @@ pub fn render_human(figures: &[Figure], color: Color) -> String {
 pub fn render_json(figures: &[Figure]) -> String {
     let rounded = |figure: &Figure| match figure.unit {
         Unit::PerSecond | Unit::Nanoseconds | Unit::Bytes => json!(figure.value.round() as u64),
-        Unit::Ratio | Unit::Milliseconds | Unit::TimesRealTime | Unit::SecondsPerGigabyte => {
-            json!((figure.value * 100.0).round() / 100.0)
-        }
+        Unit::Ratio
+        | Unit::Milliseconds
+        | Unit::Seconds
+        | Unit::TimesRealTime
+        | Unit::SecondsPerGigabyte => json!((figure.value * 100.0).round() / 100.0),
     };
     let object: Map<String, Value> =
         figures.iter().map(|figure| (figure.name.to_owned(), rounded(figure))).collect();

@@ -17,6 +17,7 @@ use natbed_scenario::Discovery;
 use super::progress::Progress;
 use crate::batch::{Batch, BatchEnd};
 use crate::cli::{Format, Output, OutputForm, RunArgs};
+use crate::dht;
 use crate::exit::{Abort, Exit};
 use crate::filter::Filter;
 use crate::run::has_more_than_echoes;
@@ -46,6 +47,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if batch.run_count() == 0 {
         return Err(Abort::new(Exit::NothingSelected, "the filter matches no case").into());
     }
+    check_cores(&selected)?;
     let asks_for = |form| args.out.iter().any(|output| output.form == form);
     if asks_for(OutputForm::Markdown) && page(&selected).is_none() {
         let message = "the Markdown form needs one scenario with at least two axes, or transfers \
@@ -161,6 +163,18 @@ impl Session {
             Exit::Pass
         }
     }
+}
+
+/// Refuses what this program was built without, before anything runs.
+fn check_cores(selected: &[Selected]) -> Result<(), Abort> {
+    let missing = selected.iter().find(|selected| !dht::has_cores(&selected.document));
+    let Some(missing) = missing else { return Ok(()) };
+    let message = format!(
+        "{} has nodes of the core `opendht`, which this natbed was built without: build it with \
+         `--features opendht-core`, which needs g++ and libopendht-dev",
+        missing.document.name()
+    );
+    Err(Abort::new(Exit::SetUp, message))
 }
 
 /// How many runs at once: as asked, else one for each core.

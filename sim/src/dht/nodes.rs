@@ -154,10 +154,8 @@ fn set_opendht(
 ) -> anyhow::Result<()> {
     use natbed_opendht_core::{CoreConfig, CoreContact, CoreProcess};
 
-    let contact = |contact: Contact| CoreContact {
-        id: *contact.id.as_bytes(),
-        address: contact.address,
-    };
+    let contact =
+        |contact: Contact| CoreContact { id: *contact.id.as_bytes(), address: contact.address };
     let config = CoreConfig {
         id: config.id.map(|id| *id.as_bytes()),
         network: config.network,

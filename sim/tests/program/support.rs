@@ -115,13 +115,13 @@ pub(crate) fn neighbours(session: &str) -> String {
     )
 }
 
-/// The paths of all scenarios that ship but the claims, which take longer and have tests of their
-/// own, as arguments.
+/// The paths of all scenarios that ship but the claims and discoveries, which take longer and have
+/// tests of their own, as arguments.
 pub(crate) fn shipped() -> String {
     let entries = fs::read_dir(repository().join("scenarios")).unwrap();
     let mut names: Vec<_> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| name != "claims");
+    names.retain(|name| name != "claims" && name != "discovery");
     names.sort_unstable();
     let paths: Vec<_> = names.iter().map(|name| format!("scenarios/{name}")).collect();
     paths.join(" ")

@@ -128,8 +128,11 @@ impl Swarm {
     /// Hosts 10 to 34 ms from the core of the Internet, which start 50 ms after each other and know
     /// the first one.
     pub(crate) fn new(seed: Seed, kind: Kind, count: usize) -> Self {
-        let mut network =
-            Network::new(seed, NetworkLimits::default(), (TraceHash::default(), Counters::default()));
+        let mut network = Network::new(
+            seed,
+            NetworkLimits::default(),
+            (TraceHash::default(), Counters::default()),
+        );
         network.set_internet(InternetConfig { delay: SimDuration::ZERO });
         let hosts: Vec<HostId> = (0..count)
             .map(|number| {
@@ -209,11 +212,7 @@ impl Swarm {
     }
 
     pub(crate) fn get(&mut self, number: usize, key: Id) -> Asked {
-        self.ask(
-            number,
-            |node, now| node.get(now, key),
-            |node, now| node.get(now, *key.as_bytes()),
-        )
+        self.ask(number, |node, now| node.get(now, key), |node, now| node.get(now, *key.as_bytes()))
     }
 
     pub(crate) fn listen(&mut self, number: usize, key: Id) -> Asked {
