@@ -36,7 +36,7 @@ pub(crate) struct Peer {
     pub(crate) heard: Option<SimTime>,
     /// When it answered last.
     pub(crate) answered: Option<SimTime>,
-    /// How often it has refused a token since it has answered.
+    /// How often it has refused a token since it has last taken one.
     refusals: u8,
     /// It has not answered to three attempts, and nothing came from it since.
     pub(crate) is_expired: bool,
@@ -72,7 +72,6 @@ impl Peers {
         let is_first = peer.heard.replace(now).is_none();
         if how == Heard::Answered {
             peer.answered = Some(now);
-            peer.refusals = 0;
         }
         is_new | is_first | std::mem::take(&mut peer.is_expired)
     }
@@ -100,6 +99,13 @@ impl Peers {
         self.0.remove(&id);
     }
 
+    /// Takes note that a node has taken a token.
+    pub(crate) fn accept(&mut self, id: Id) {
+        if let Some(peer) = self.0.get_mut(&id) {
+            peer.refusals = 0;
+        }
+    }
+
     /// Takes note that a node has refused a token; says whether it has done so too often.
     pub(crate) fn refuse(&mut self, id: Id) -> bool {
         let Some(peer) = self.0.get_mut(&id) else { return false };
@@ -122,21 +128,33 @@ impl Peers {
         }
     }
 
-    /// Returns the nodes closest to an identifier that `is_wanted`, the closest first.
-    pub(crate) fn closest(
+    /// Returns nodes about an identifier that `is_wanted`, the closest first as far as the order of
+    /// identifiers shows it.
+    ///
+    /// As in OpenDHT's cache these are the nearest before and after it, whichever is closer next: most
+    /// of the closest ones, but not all where the space of identifiers is cut in two beside it.
+    pub(crate) fn around(
         &self,
         target: Id,
         count: usize,
-        is_wanted: impl Fn(Id, &Peer) -> bool,
+        is_wanted: impl Fn(&Peer) -> bool,
     ) -> Vec<Id> {
-        let wanted = self.0.iter().filter(|(id, peer)| is_wanted(**id, peer));
-        let mut by_distance: Vec<_> = wanted.map(|(id, _)| (id.distance(target), *id)).collect();
-        if by_distance.len() > count && count > 0 {
-            by_distance.select_nth_unstable(count - 1);
+        let mut before = self.0.range(..target).rev().peekable();
+        let mut after = self.0.range(target..).peekable();
+        let mut nodes = Vec::with_capacity(count);
+        while nodes.len() < count {
+            let distance = |next: Option<&(&Id, &Peer)>| next.map(|(id, _)| id.distance(target));
+            let next = match (distance(before.peek()), distance(after.peek())) {
+                (Some(before_it), Some(after_it)) if before_it < after_it => before.next(),
+                (Some(_), None) => before.next(),
+                _ => after.next(),
+            };
+            let Some((id, peer)) = next else { break };
+            if is_wanted(peer) {
+                nodes.push(*id);
+            }
         }
-        by_distance.truncate(count);
-        by_distance.sort_unstable();
-        by_distance.into_iter().map(|(_, id)| id).collect()
+        nodes
     }
 
     /// Forgets nodes that nobody needs.
@@ -215,14 +233,14 @@ mod tests {
         peers.hear(secs(0), id(1), address(1), Heard::Asked);
         let refusals = |peers: &mut Peers, n: u8| (0..n).any(|_| peers.refuse(id(1)));
         assert!(!refusals(&mut peers, 3));
-        peers.hear(secs(1), id(1), address(1), Heard::Answered);
-        assert!(!refusals(&mut peers, 3), "an answer makes up for them");
+        peers.accept(id(1));
+        assert!(!refusals(&mut peers, 3), "one that it takes makes up for them");
         assert!(peers.refuse(id(1)));
     }
 
     proptest! {
         #[test]
-        fn the_closest_are_the_first_of_all_by_distance(
+        fn those_around_an_identifier_begin_with_the_closest_before_or_after_it(
             ids in proptest::collection::btree_set(any::<[u8; 20]>(), 0..60),
             target: [u8; 20],
             count in 0_usize..20,
@@ -232,10 +250,18 @@ mod tests {
             for bytes in &ids {
                 peers.hear(secs(0), Id::new(*bytes), address(1), Heard::Asked);
             }
-            let mut all: Vec<Id> = ids.into_iter().map(Id::new).collect();
-            all.sort_by_key(|id| id.distance(target));
-            all.truncate(count);
-            prop_assert_eq!(peers.closest(target, count, |_, _| true), all);
+            let around = peers.around(target, count, |_| true);
+            prop_assert_eq!(around.len(), count.min(ids.len()));
+            // No gap: all that lie between two of them are among them.
+            let (low, high) = (around.iter().min(), around.iter().max());
+            if let (Some(low), Some(high)) = (low, high) {
+                let within = peers.0.range(*low..=*high).count();
+                prop_assert_eq!(within, around.len());
+                let next = [peers.0.range(..target).next_back(), peers.0.range(target..).next()];
+                let next = next.into_iter().flatten().map(|(id, _)| *id);
+                let closest = next.min_by_key(|id| id.distance(target));
+                prop_assert_eq!(Some(around[0]), closest);
+            }
         }
     }
 }

@@ -45,16 +45,15 @@ impl Value {
     }
 
     /// Says whether it may take the place of an earlier value with the same identifier: it must be
-    /// the same, or signed by the same owner, and then be a later edition.
+    /// signed by the same owner, and be a later edition or say the same.
     fn may_replace(&self, earlier: &Self) -> bool {
-        let owner_of = |value: &Self| match &value.data {
-            Data::Open { body, .. } => body.owner.clone(),
-            Data::Encrypted(_) => None,
-        };
-        match (owner_of(self), owner_of(earlier)) {
-            (Some(new), Some(old)) => new.key == old.key && new.sequence > old.sequence,
+        let (Some(new), Some(old)) = (self.owner(), earlier.owner()) else { return false };
+        let is_same = || match (&self.data, &earlier.data) {
+            (Data::Open { body: new, .. }, Data::Open { body: old, .. }) => new == old,
             _ => false,
-        }
+        };
+        let is_later = new.sequence > old.sequence || new.sequence == old.sequence && is_same();
+        new.key == old.key && is_later
     }
 }
 

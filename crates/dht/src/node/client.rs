@@ -10,7 +10,6 @@ use super::{Network, Node, Purpose, What};
 use crate::id::Id;
 use crate::message::{Content, Families, Field, Query, Select};
 use crate::parts::{VALUE_BYTES_MAX, split};
-use crate::peers::Peer;
 use crate::requests::Target;
 use crate::search::{Action, Ask, NODES_MAX, OperationId, Search};
 use crate::storage::Storing;
@@ -229,8 +228,7 @@ impl Network {
         let Self { peers, searches, .. } = self;
         let Some(search) = searches.get_mut(&key) else { return };
         search.refilled = now;
-        let is_alive = |_, peer: &Peer| !peer.is_expired;
-        for id in peers.closest(key, NODES_MAX, is_alive) {
+        for id in peers.around(key, NODES_MAX, |peer| !peer.is_expired) {
             search.add(id, peers);
         }
     }

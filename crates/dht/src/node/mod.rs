@@ -137,7 +137,7 @@ fn family(address: SocketAddr) -> usize {
 }
 
 /// What a request is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// To see whether a node is there.
     Ping,

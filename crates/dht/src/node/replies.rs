@@ -64,6 +64,11 @@ impl Node {
         reply: Reply,
     ) {
         let rows = reply.rows.unwrap_or_default();
+        if matches!(what, What::Put(_) | What::Refresh(_) | What::Listen(_))
+            && let Some(network) = &mut self.networks[family]
+        {
+            network.peers.accept(node);
+        }
         let Some(search) = self.search(family, key) else { return };
         match what {
             What::Find => search.found(node),

@@ -10,6 +10,7 @@ use natbed_units::SimTime;
 use super::operations::Source;
 use super::{Generation, Node, Purpose, V4, V6, family};
 use crate::id::Id;
+use crate::identity::IdentityError;
 use crate::message::{Carried, Contact, Families, Notice, Payload, Query, Reply, Select};
 use crate::parts::split;
 use crate::requests::Target;
@@ -179,6 +180,10 @@ impl Node {
         created: SimTime,
         from: SocketAddr,
     ) {
+        // What says that it is signed must be.
+        if value.data.verify().is_err_and(|error| error != IdentityError::NotSigned) {
+            return;
+        }
         match self.storage.store(now, key, Arc::clone(value), created, Some(from.ip())) {
             Storing::New => self.tell_listeners(now, key, value, Some(from)),
             Storing::Refreshed => {
@@ -199,7 +204,7 @@ impl Node {
             return true;
         }
         let closest = network.table.closest(now, key, CLOSE, &network.peers);
-        let limit = closest.last().filter(|_| closest.len() == CLOSE);
+        let limit = closest.last();
         limit.is_none_or(|limit| self.id.distance(key) < limit.distance(key))
     }
 

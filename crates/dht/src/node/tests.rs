@@ -12,9 +12,14 @@ use crate::message::{Message, Payload, Query};
 use crate::search::OperationId;
 use crate::value::{Body, Data, Value};
 
+mod answering;
 mod dialogue;
 mod events;
 mod hostile;
+mod maintenance;
+mod searching;
+mod talk;
+mod transport;
 
 const DELAY: SimDuration = SimDuration::from_millis(20);
 

@@ -1,4 +1,5 @@
 //! Many nodes in memory, in virtual time: every datagram takes as long, or is lost.
+#![allow(dead_code)] // a test and a bench share it, and neither of them uses all of it
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -8,15 +9,15 @@ use natbed_dht::{Contact, Event, Node, NodeConfig, OperationId};
 use natbed_units::{Seed, SimDuration, SimRng, SimTime};
 
 /// Nodes that send to each other, and what is on its way between them.
-pub struct Memory {
-    pub now: SimTime,
-    pub nodes: Vec<Node>,
+pub(crate) struct Memory {
+    pub(crate) now: SimTime,
+    pub(crate) nodes: Vec<Node>,
     /// What nodes have told their users: when, which one, what.
-    pub events: Vec<(SimTime, usize, Event)>,
+    pub(crate) events: Vec<(SimTime, usize, Event)>,
     /// Datagrams that were sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Of a million datagrams, so many are lost.
-    pub loss_ppm: u32,
+    pub(crate) loss_ppm: u32,
     delay: SimDuration,
     flying: BTreeMap<(SimTime, u64), (usize, usize, Bytes)>,
     due: Vec<SimTime>,
@@ -25,7 +26,7 @@ pub struct Memory {
 }
 
 /// The address of a node by its place.
-pub fn address(n: usize) -> SocketAddr {
+pub(crate) fn address(n: usize) -> SocketAddr {
     SocketAddr::from(([198, 18 + (n >> 16) as u8, (n >> 8) as u8, n as u8], 4222))
 }
 
@@ -38,13 +39,13 @@ fn place(address: SocketAddr) -> Option<usize> {
 
 impl Memory {
     /// Nodes of which all but the first begin with the first one.
-    pub fn cold(count: usize, seed: u64) -> Self {
+    pub(crate) fn cold(count: usize, seed: u64) -> Self {
         let bootstrap = |n| if n == 0 { Vec::new() } else { vec![address(0)] };
         Self::new(count, seed, bootstrap)
     }
 
     /// Nodes that know as many others as they have room for.
-    pub fn settled(count: usize, seed: u64) -> Self {
+    pub(crate) fn settled(count: usize, seed: u64) -> Self {
         let mut memory = Self::new(count, seed, |_| Vec::new());
         let contacts: Vec<Contact> = (memory.nodes.iter().enumerate())
             .map(|(n, node)| Contact { id: node.id(), address: address(n) })
@@ -89,20 +90,20 @@ impl Memory {
     }
 
     /// Lets the user of a node do something.
-    pub fn with<T>(&mut self, n: usize, act: impl FnOnce(SimTime, &mut Node) -> T) -> T {
+    pub(crate) fn with<T>(&mut self, n: usize, act: impl FnOnce(SimTime, &mut Node) -> T) -> T {
         let result = act(self.now, &mut self.nodes[n]);
         self.touch(n);
         result
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, span: SimDuration) {
+    pub(crate) fn run(&mut self, span: SimDuration) {
         let end = self.now + span;
         self.run_until(end, |_| false);
     }
 
     /// Lets time pass until something is so, at most until `end`; says whether it is.
-    pub fn run_until(&mut self, end: SimTime, is_so: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn run_until(&mut self, end: SimTime, is_so: impl Fn(&Self) -> bool) -> bool {
         while !is_so(self) {
             let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
             let timeout = self.timeouts.first().map(|(at, _)| *at);
@@ -146,13 +147,13 @@ impl Memory {
     }
 
     /// Returns when a value came to an operation, if it did.
-    pub fn arrival(&self, n: usize, operation: OperationId, value: u64) -> Option<SimTime> {
+    pub(crate) fn arrival(&self, n: usize, operation: OperationId, value: u64) -> Option<SimTime> {
         let is_it = |event: &Event| matches!(event, Event::Value(of, it, _) if *of == operation && it.id == value);
         self.events.iter().find(|(_, at, event)| *at == n && is_it(event)).map(|(at, ..)| *at)
     }
 
-    /// Says whether a node has told its user of something.
-    pub fn has_told(&self, n: usize, event: &Event) -> Option<SimTime> {
+    /// Returns when a node has told its user of something, if it has.
+    pub(crate) fn told_at(&self, n: usize, event: &Event) -> Option<SimTime> {
         self.events.iter().find(|(_, at, told)| *at == n && told == event).map(|(at, ..)| *at)
     }
 }
