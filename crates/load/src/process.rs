@@ -66,8 +66,11 @@ impl Process for LoadProcess {
 
     fn poll_transmit(&mut self, now: SimTime) -> Option<Transmit> {
         let remote = self.remote?;
-        // It goes into the network as it is written, without a copy.
-        self.datagram.reserve(self.longest);
+        // It goes into the network as it is written, without a copy. Of a full-size one the buffer
+        // is exactly as long: `Bytes` then needs no second allocation to share it. What an attempt
+        // in vain has left there must not count, or the buffer would grow to twice that.
+        self.datagram.clear();
+        self.datagram.reserve_exact(self.longest);
         if !self.lanes.poll_transmit(now, &mut self.datagram) {
             return None;
         }

@@ -118,11 +118,17 @@ impl<O: Observer> Network<O> {
     /// Call it until `None` after [`Network::send`], [`Network::reject`] and
     /// [`Network::handle_timeout`].
     #[must_use = "a delivery that is not handled is a packet lost without a reason"]
-    #[inline]
     pub fn poll_delivery(&mut self) -> Option<Delivery> {
         let (host, slot) = self.deliveries.pop_front()?;
         let InFlight { packet, id, origin, .. } = self.slab.remove(slot);
         Some(Delivery { host, packet, id, origin })
+    }
+
+    /// Says whether [`Network::poll_delivery`] has any: cheaper to ask where most often it has none.
+    #[must_use]
+    #[inline]
+    pub fn has_deliveries(&self) -> bool {
+        !self.deliveries.is_empty()
     }
 
     /// Gives back a delivery that its host could not take: no socket, or a full buffer.
@@ -180,11 +186,8 @@ impl<O: Observer> Network<O> {
                 self.schedule.finish(None);
                 self.expire(at, due)
             };
-            // The only place where packets go on from a pipe: so all that nodes do is part of it.
-            if let Some((slot, place)) = out
-                && let Some(next) = self.next_from(at, slot, place)
-            {
-                self.travel_into(at, slot, next, place);
+            if let Some((slot, place)) = out {
+                self.travel_from(at, slot, place);
             }
         }
     }
@@ -309,22 +312,26 @@ impl<O: Observer> Network<O> {
 
     /// Moves a packet on from the pipe it enters until it has to wait or its way ends.
     pub(crate) fn travel_into(&mut self, now: SimTime, slot: Slot, pipe: PipeId, from: Place) {
-        let (mut pipe, mut from) = (pipe, from);
-        loop {
-            if self.enter_pipe(now, slot, pipe, from) {
-                return;
-            }
-            from = self.pipes[pipe.index()].to;
-            match self.next_from(now, slot, from) {
-                Some(next) => pipe = next,
-                None => return,
-            }
+        if !self.enter_pipe(now, slot, pipe, from) {
+            self.travel_from(now, slot, self.pipes[pipe.index()].to);
+        }
+    }
+
+    /// Moves a packet on from the place it is at until it has to wait or its way ends.
+    ///
+    /// Almost all packets pass here: so all that nodes and pipes do is part of it.
+    pub(crate) fn travel_from(&mut self, now: SimTime, slot: Slot, place: Place) {
+        let mut place = place;
+        while let Some(pipe) = self.next_from(now, slot, place)
+            && !self.enter_pipe(now, slot, pipe, place)
+        {
+            place = self.pipes[pipe.index()].to;
         }
     }
 
     /// Decides at a place; `None` when the packet's way has ended there.
-    #[inline]
-    pub(crate) fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
+    #[inline(always)]
+    fn next_from(&mut self, now: SimTime, slot: Slot, place: Place) -> Option<PipeId> {
         let place = match place {
             // A box of several gateways: one of them decides.
             Place::RouterInside(router) | Place::RouterOutside(router)
@@ -356,7 +363,7 @@ impl<O: Observer> Network<O> {
     }
 
     /// Puts a packet into a pipe; says whether it stays there or was lost, so that its way pauses.
-    #[inline]
+    #[inline(always)]
     fn enter_pipe(&mut self, now: SimTime, slot: Slot, pipe_id: PipeId, from: Place) -> bool {
         let in_flight = self.packets_in_flight();
         let pipe = &mut self.pipes[pipe_id.index()];

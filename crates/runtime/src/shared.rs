@@ -225,8 +225,11 @@ impl State {
     /// Moves everything that async code left to `requests`, whose packets must have been taken.
     pub(crate) fn take_requests(&mut self, requests: &mut Requests) {
         mem::swap(&mut self.outbox, &mut requests.packets);
-        requests.inlets.append(&mut self.inlets);
-        requests.memberships.append(&mut self.memberships);
+        // Both are rare, and this is called several times for each datagram.
+        if !self.inlets.is_empty() || !self.memberships.is_empty() {
+            requests.inlets.append(&mut self.inlets);
+            requests.memberships.append(&mut self.memberships);
+        }
         requests.has_actions = mem::take(&mut self.has_actions);
         requests.is_stopped = mem::take(&mut self.is_stopped);
         requests.next_alarm = self.next_alarm();

@@ -4,10 +4,9 @@
 //! libc calls, so nothing here may read a clock, draw entropy or block.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use natbed_units::{Seed, SimTime};
+use natbed_units::{LookupMap, Seed, SimTime};
 use rand_core::Rng;
 use tokio::task;
 
@@ -32,7 +31,9 @@ thread_local! {
     static IS_CLAIMED: Cell<bool> = const { Cell::new(false) };
     static SPAWNS_AHEAD: Cell<bool> = const { Cell::new(false) };
     static ANY_AHEAD: Cell<bool> = const { Cell::new(false) };
-    static AHEAD: RefCell<BTreeSet<task::Id>> = const { RefCell::new(BTreeSet::new()) };
+    // A hash map: every look at the wall clock asks it.
+    static AHEAD: RefCell<LookupMap<task::Id, ()>> =
+        const { RefCell::new(LookupMap::new()) };
 }
 
 /// Says whether this thread is a simulation thread.
@@ -107,7 +108,7 @@ fn current_task_is_ahead() -> bool {
     let Some(id) = task::try_id() else { return false };
     // Out of reach only while the thread ends, or inside the hooks below, which read no clock.
     AHEAD
-        .try_with(|ahead| ahead.try_borrow().is_ok_and(|ahead| ahead.contains(&id)))
+        .try_with(|ahead| ahead.try_borrow().is_ok_and(|ahead| ahead.contains_key(&id)))
         .unwrap_or(false)
 }
 
@@ -160,7 +161,7 @@ pub fn ahead_of_time<T>(f: impl FnOnce() -> T) -> T {
 pub(crate) fn task_spawned(id: task::Id) {
     if SPAWNS_AHEAD.get() {
         ANY_AHEAD.set(true);
-        AHEAD.with_borrow_mut(|ahead| ahead.insert(id));
+        AHEAD.with_borrow_mut(|ahead| ahead.insert(id, ()));
     }
 }
 

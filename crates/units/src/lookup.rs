@@ -27,8 +27,8 @@ impl<K, V> Default for LookupMap<K, V> {
 impl<K: Eq + Hash, V> LookupMap<K, V> {
     /// Makes an empty map that has not allocated.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self(Inner::with_hasher(rustc_hash::FxBuildHasher))
     }
 
     /// Returns the value stored at `key`.

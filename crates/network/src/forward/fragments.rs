@@ -120,9 +120,7 @@ impl<O: Observer> Network<O> {
         if let Some(error) = Packet::icmp_error(source, kind, &packet) {
             let slot = self.make(error, origin);
             self.observe(now, slot, Step::Sent);
-            if let Some(pipe) = self.next_from(now, slot, at) {
-                self.travel_into(now, slot, pipe, at);
-            }
+            self.travel_from(now, slot, at);
         }
     }
 

@@ -116,7 +116,8 @@ impl<O: Observer> World<O> {
             self.events += 1;
             self.move_to(next);
             self.network.handle_timeout(next);
-            if self.deliver_all() {
+            // Every delivery is handed over before time moves on: none waits from before.
+            if self.network.has_deliveries() && self.deliver_all() {
                 return true;
             }
             network = self.network.poll_timeout();
@@ -169,20 +170,26 @@ impl<O: Observer> World<O> {
                     self.set_inlet(host, inlet);
                 }
             }
-            for membership in mem::take(&mut self.requests.memberships) {
-                let Membership { host, group, is_member } = membership;
-                if is_member {
-                    // Sockets have made sure that it is a group and one of not too many.
-                    let _ = self.network.join(host, group);
-                } else {
-                    self.network.leave(host, group);
-                }
+            if !self.requests.memberships.is_empty() {
+                self.take_memberships();
             }
             if self.requests.has_actions {
                 self.take_remote_actions();
             }
             if !self.requests.packets.is_empty() {
                 self.send_requested();
+            }
+        }
+    }
+
+    fn take_memberships(&mut self) {
+        for membership in mem::take(&mut self.requests.memberships) {
+            let Membership { host, group, is_member } = membership;
+            if is_member {
+                // Sockets have made sure that it is a group and one of not too many.
+                let _ = self.network.join(host, group);
+            } else {
+                self.network.leave(host, group);
             }
         }
     }
