@@ -73,6 +73,8 @@ pub(crate) enum Storing {
 pub(crate) struct Listener {
     /// Where.
     pub(crate) address: SocketAddr,
+    /// Whether it is one of before 2018, which is told in another way.
+    pub(crate) is_legacy: bool,
     /// Of which values; of all if it is not given.
     pub(crate) select: Option<Select>,
     /// Until when.

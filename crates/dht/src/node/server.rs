@@ -63,8 +63,9 @@ impl Node {
                 let created = created.map_or(now, |created| self.virtual_time(created));
                 self.answer_put(now, from, transaction, key, values, created, &token)
             }
-            Query::Listen { key, token, socket, select, .. } => {
-                let listener = Listener { address: from, select, until: now };
+            Query::Listen { key, token, socket, version, select } => {
+                let is_legacy = version == 0;
+                let listener = Listener { address: from, is_legacy, select, until: now };
                 self.answer_listen(now, sender, transaction, key, &token, socket, listener)
             }
             Query::Update { key, socket, values, token, .. } => {
@@ -229,14 +230,14 @@ impl Node {
         let known = self.storage.listeners(now, key);
         let is_new = !known.into_iter().any(|(node, number, _)| (node, number) == (sender, socket));
         let stored = self.storage.values(key);
-        let select = listener.select.clone().unwrap_or_default();
+        let (select, is_legacy) = (listener.select.clone().unwrap_or_default(), listener.is_legacy);
         self.storage.listen(now, key, sender, socket, listener);
         if is_new {
             let matching: Vec<_> =
                 stored.into_iter().filter(|value| select.matches(value)).collect();
             if !matching.is_empty() {
                 // Before the answer: a listener has to be ready for that.
-                self.update(now, key, sender, from, socket, &matching);
+                self.update(now, key, sender, from, (socket, is_legacy), &matching);
             }
         }
         let token = match self.config.generation {
@@ -282,7 +283,7 @@ impl Node {
         let listeners = self.storage.listeners(now, key);
         let told: Vec<_> = listeners
             .filter(|(.., listener)| wants(listener))
-            .map(|(node, socket, listener)| (node, socket, listener.address))
+            .map(|(node, socket, listener)| (node, (socket, listener.is_legacy), listener.address))
             .collect();
         for (node, socket, address) in told {
             self.update(now, key, node, address, socket, &[Arc::clone(value)]);
@@ -297,7 +298,7 @@ impl Node {
         key: Id,
         node: Id,
         address: SocketAddr,
-        socket: u32,
+        (socket, is_legacy): (u32, bool),
         values: &[Arc<Value>],
     ) {
         let mut rest = values;
@@ -311,6 +312,13 @@ impl Node {
             rest = others;
             let (values, parts) = split(batch);
             let token = self.tokens.token(address);
+            if is_legacy {
+                // As an answer to what was never asked, under the listener's number.
+                let reply =
+                    Reply { seen_as: Some(address.ip()), token, values, ..Reply::default() };
+                self.send(address, socket, Payload::Reply(self.id, Box::new(reply)), parts);
+                continue;
+            }
             let query = Query::Update { key, socket, values, created: None, token };
             let target = Target { id: Some(node), address };
             self.request_in_parts(now, target, Purpose::Update, query, parts);
@@ -320,8 +328,10 @@ impl Node {
     /// Tells everybody who listens what became of values.
     pub(super) fn notify(&mut self, now: SimTime, key: Id, notice: &Notice) {
         let listeners = self.storage.listeners(now, key);
-        let told: Vec<_> =
-            listeners.map(|(node, socket, listener)| (node, socket, listener.address)).collect();
+        let told: Vec<_> = listeners
+            .filter(|(.., listener)| !listener.is_legacy)
+            .map(|(node, socket, listener)| (node, socket, listener.address))
+            .collect();
         for (node, socket, address) in told {
             let token = self.tokens.token(address);
             let query = Query::Notify { socket, token, notice: notice.clone() };

@@ -102,7 +102,7 @@ fn over_its_quota_the_oldest_of_the_heaviest_goes() {
 fn a_listener_is_told_for_ten_minutes() {
     let mut storage = Storage::default();
     let address = "192.0.2.1:4222".parse().unwrap();
-    let listener = Listener { address, select: None, until: SimTime::ZERO };
+    let listener = Listener { address, is_legacy: false, select: None, until: SimTime::ZERO };
     storage.listen(secs(5), KEY, Id::MAX, 7, listener.clone());
     let told = |storage: &Storage, at| storage.listeners(at, KEY).count();
     let end = secs(5) + LISTENER_LIFE;

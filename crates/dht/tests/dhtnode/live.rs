@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use natbed_dht::{Event, Node, NodeConfig};
+use natbed_dht::{Event, Generation, Node, NodeConfig};
 use natbed_units::{Seed, SimTime};
 
 /// Says whether `dhtnode` can be run; panics if it cannot although it must.
@@ -73,6 +73,20 @@ impl Dhtnode {
         self.stdin.flush().unwrap();
     }
 
+    /// Reads what it prints within some time.
+    pub(crate) fn read_for(&mut self, span: Duration) {
+        let end = Instant::now() + span;
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            self.seen += &format!("{line}\n");
+        }
+    }
+
+    /// Says whether it has printed something with `text` in it.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        self.seen.contains(text)
+    }
+
     /// Waits until it has printed something with `text` in it.
     pub(crate) fn until(&mut self, patience: Duration, text: &str) {
         let end = Instant::now() + patience;
@@ -104,10 +118,15 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn start(bootstrap: Vec<SocketAddr>) -> Self {
+        Self::start_as(bootstrap, Generation::default())
+    }
+
+    pub(crate) fn start_as(bootstrap: Vec<SocketAddr>, generation: Generation) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let config = NodeConfig {
             bootstrap,
+            generation,
             has_ipv6: false,
             epoch_unix_seconds: unix.as_secs(),
             ..NodeConfig::default()
@@ -115,6 +134,14 @@ impl Live {
         let port = socket.local_addr().unwrap().port();
         let node = Node::new(SimTime::ZERO, config, Seed::new(port.into()));
         Self { node, socket, began: Instant::now(), events: Vec::new() }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
     }
 
     pub(crate) fn now(&self) -> SimTime {
@@ -142,6 +169,25 @@ impl Live {
             assert!(Instant::now() < end, "not among the events: {:#?}", self.events);
             self.turn(end);
         }
+    }
+
+    /// Sends and takes all there is, without waiting.
+    pub(crate) fn turn_at_once(&mut self) {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 65_535];
+        while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
+            let datagram = Bytes::copy_from_slice(&buffer[..length]);
+            let now = self.now();
+            self.node.handle_datagram(now, from, &datagram);
+        }
+        let now = self.now();
+        if self.node.poll_timeout() <= now {
+            self.node.handle_timeout(now);
+        }
+        while let Some((to, datagram)) = self.node.poll_transmit() {
+            self.socket.send_to(&datagram, to).unwrap();
+        }
+        self.events.extend(std::iter::from_fn(|| self.node.poll_event()));
     }
 
     /// Sends what there is to send, and waits for a datagram or for the time to go on.

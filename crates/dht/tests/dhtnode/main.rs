@@ -3,14 +3,19 @@
 //! Needs the program `dhtnode` of Debian's package of that name. Without it the tests say so and
 //! pass; with `NATBED_REQUIRE_PEERS=1` in the environment they fail.
 #![allow(clippy::unwrap_used)] // tests
+#![allow(clippy::disallowed_methods)] // real time and real threads are what this is about
 
 mod live;
+mod mixed;
+mod probe;
+mod secrets;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use live::{Dhtnode, Live, dhtnode_is_there};
-use natbed_dht::{Body, Data, Event, Id, Identity, Status, Value};
+use natbed_dht::{Body, Data, Event, Generation, Id, Identity, Status, Value};
+use probe::Probe;
 
 const KEY: Id = Id::new([0x42; 20]);
 
@@ -108,4 +113,56 @@ fn we_take_their_signatures() {
     let Event::Value(_, value, _) = heard else { panic!("{heard:?}") };
     assert_eq!(content(&value), "signedtext");
     assert!(value.data.verify().is_ok());
+}
+
+#[test]
+fn they_and_we_answer_good_and_bad_requests_alike() {
+    if !dhtnode_is_there() {
+        return;
+    }
+    let theirs = Dhtnode::start(&[]);
+    let said_by_them = Probe::new(theirs.address()).run();
+    let mut ours = Live::start_as(Vec::new(), Generation::Two);
+    let address = ours.address();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        while stopped.try_recv().is_err() {
+            ours.run(Duration::from_millis(20));
+        }
+    });
+    let said_by_us = Probe::new(address).run();
+    stop.send(()).unwrap();
+    serving.join().unwrap();
+    for refusal in ["error 401", "error 203", "error 404", "nothing", "refreshed 777", "update 777"]
+    {
+        let is_it = |line: &String| line.starts_with(refusal);
+        assert!(said_by_them.iter().any(is_it), "{refusal}: {said_by_them:#?}");
+    }
+    assert_eq!(said_by_us, said_by_them);
+}
+
+#[test]
+fn we_hear_long_values_of_theirs_and_find_them() {
+    if !dhtnode_is_there() {
+        return;
+    }
+    let mut theirs = Dhtnode::start(&[]);
+    let mut ours = Live::start(vec![theirs.address()]);
+    ours.until(PATIENCE, |event| *event == Event::Status(Status::Connected));
+    let now = ours.now();
+    let listen = ours.node.listen(now, KEY);
+    ours.until(PATIENCE, |event| *event == Event::Listening(listen));
+    let long = "long".repeat(750);
+    theirs.command(&format!("p {KEY} {long}"));
+    let is_long = |event: &Event, of| matches!(event, Event::Value(it, value, _) if *it == of && content(value) == long);
+    ours.until(PATIENCE, |event| is_long(event, listen));
+    let now = ours.now();
+    let get = ours.node.get(now, KEY);
+    ours.until(PATIENCE, |event| is_long(event, get));
+    // A permanent value of ours is asked for, put, and found.
+    let now = ours.now();
+    let put = ours.node.put(now, KEY, text(77, "for ever"), true);
+    ours.until(PATIENCE, |event| matches!(event, Event::Stored(of, _) if *of == put));
+    theirs.command(&format!("g {KEY}"));
+    theirs.until(PATIENCE, r#"data(text/plain):"for ever""#);
 }

@@ -257,3 +257,18 @@ fn an_own_permanent_value_is_kept_until_it_is_cancelled() {
     talk.run(secs(601));
     assert!(stored(&talk, KEY).is_empty());
 }
+
+#[test]
+fn listeners_of_before_2018_are_told_by_answers_under_their_number() {
+    let mut talk = Talk::new(config());
+    let token = talk.token(0);
+    let query =
+        Query::Listen { key: KEY, token: token.clone(), socket: 888, version: 0, select: None };
+    assert_eq!(talk.ask(0, query).len(), 1);
+    let said = talk.ask(0, put(KEY, value(8, 10), None, token));
+    assert_eq!(said[0].message.transaction, 888);
+    let told = said[0].reply().map(|reply| reply.values.clone()).unwrap();
+    assert_eq!(told, [Carried::Whole(Arc::new(value(8, 10)))]);
+    let again = talk.run(secs(2));
+    assert!(!again.iter().any(|said| said.message.transaction == 888), "nobody confirms it");
+}
