@@ -238,7 +238,12 @@ impl Core {
         let mut error = [0_u8; 256];
         // SAFETY: the pointers are to live values; the text is cut to the length given.
         let raw = unsafe {
-            natbed_core_new(&raw const config, &raw mut times, error.as_mut_ptr().cast(), error.len())
+            natbed_core_new(
+                &raw const config,
+                &raw mut times,
+                error.as_mut_ptr().cast(),
+                error.len(),
+            )
         };
         match NonNull::new(raw) {
             Some(raw) => Ok(Self { raw, next: SimTime::from_nanos(times.next_ns) }),
@@ -364,7 +369,14 @@ impl Core {
             // SAFETY: the node is alive, and the pointers are to live values.
             unsafe {
                 natbed_core_put(
-                    core, times, key, operation, data, length, permanent, &raw mut value,
+                    core,
+                    times,
+                    key,
+                    operation,
+                    data,
+                    length,
+                    permanent,
+                    &raw mut value,
                 )
             }
         })?;

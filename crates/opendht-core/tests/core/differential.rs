@@ -90,7 +90,8 @@ fn median(times: impl Iterator<Item = Option<f64>>) -> (f64, usize) {
 #[test]
 fn own_nodes_real_nodes_and_both_together_find_the_same() {
     let kinds = [Kind::Ours, Kind::Real, Kind::Mixed];
-    let mut table = String::from("\n           put done   at listener   first got   get done   packets\n");
+    let mut table =
+        String::from("\n           put done   at listener   first got   get done   packets\n");
     let mut found = Vec::new();
     for kind in kinds {
         let seed = Seed::new(11);

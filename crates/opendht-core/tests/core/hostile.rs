@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use natbed_dht::{
-    Carried, Contact, Content, Families, Field, Id, Message, Notice, Part, Payload, Query, Reply, Rows,
-    Select,
+    Carried, Contact, Content, Families, Field, Id, Message, Notice, Part, Payload, Query, Reply,
+    Rows, Select,
 };
 use natbed_opendht_core::{CoreConfig, CoreNode, CoreStatus};
 use natbed_units::{Seed, SimDuration, SimRng, SimTime};
@@ -31,7 +31,8 @@ fn messages(me: Id) -> Vec<Message> {
         fields: vec![Field::Id, Field::Type],
         conditions: vec![(Field::Id, Content::Number(5))],
     });
-    let contact = |number: usize| Contact { id: id(&format!("{number}")), address: address(number) };
+    let contact =
+        |number: usize| Contact { id: id(&format!("{number}")), address: address(number) };
     let contacts: Vec<Contact> = (0..8).map(contact).collect();
     let created = Some(1_735_689_600);
     let queries = [
@@ -41,18 +42,8 @@ fn messages(me: Id) -> Vec<Message> {
         Query::Put { key, values: values.clone(), created, token: token.clone() },
         Query::Refresh { key, value: 5, token: token.clone() },
         Query::Listen { key, token: token.clone(), socket: 77, version: 1, select },
-        Query::Update {
-            key,
-            socket: 77,
-            values: values.clone(),
-            created,
-            token: token.clone(),
-        },
-        Query::Notify {
-            socket: 77,
-            token: token.clone(),
-            notice: Notice::Refreshed(vec![5, 6]),
-        },
+        Query::Update { key, socket: 77, values: values.clone(), created, token: token.clone() },
+        Query::Notify { socket: 77, token: token.clone(), notice: Notice::Refreshed(vec![5, 6]) },
     ];
     let reply = Reply {
         seen_as: Some(address(3).ip()),
