@@ -2,8 +2,8 @@
 
 use std::env;
 
-const SOURCES: [&str; 3] = ["cpp/heap.cpp", "cpp/interpose.cpp", "cpp/shim.cpp"];
-const HEADERS: [&str; 3] = ["cpp/heap.hpp", "cpp/scope.hpp", "cpp/shim.h"];
+const SOURCES: [&str; 4] = ["cpp/guard.cpp", "cpp/heap.cpp", "cpp/interpose.cpp", "cpp/shim.cpp"];
+const HEADERS: [&str; 4] = ["cpp/guard.hpp", "cpp/heap.hpp", "cpp/scope.hpp", "cpp/shim.h"];
 /// Preprocesses only where the headers of OpenDHT are.
 const PROBE: &str = "cpp/probe.cpp";
 

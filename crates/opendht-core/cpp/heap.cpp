@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <cstring>
 #include <new>
 
 namespace natbed {
@@ -100,7 +101,8 @@ void* Heap::allocate(std::size_t bytes) noexcept {
     const unsigned size_class = class_of(bytes, rounded);
     if (Block* const block = free_[size_class]) {
         free_[size_class] = block->next;
-        return block + 1;
+        // Fresh memory is zeroed too: the core reads fields that a message did not fill in.
+        return std::memset(block + 1, 0, rounded);
     }
     const std::size_t whole = sizeof(Block) + rounded;
     if (static_cast<std::size_t>(end_ - next_) < whole)

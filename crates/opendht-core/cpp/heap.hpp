@@ -18,7 +18,7 @@ public:
     // Gives all the memory back, whatever was not freed.
     static void destroy(Heap*) noexcept;
 
-    // Returns null if the heap is full.
+    // Returns zeroed memory, null if the heap is full.
     void* allocate(std::size_t bytes) noexcept;
     void release(void* block) noexcept;
 

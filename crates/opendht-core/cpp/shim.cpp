@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 
+#include "guard.hpp"
 #include "heap.hpp"
 #include "scope.hpp"
 
@@ -126,6 +127,7 @@ struct natbed_core {
     int64_t steady_start_ns;
     int64_t system_start_ns;
     char error[256];
+    uint64_t undefined;
     // All below is in the node's heap.
     std::deque<Datagram> out;
     std::deque<Event> events;
@@ -295,7 +297,9 @@ const char* natbed_core_error(const natbed_core* core) { return core->error; }
 int natbed_core_handle(natbed_core* core, natbed_times* times, const natbed_address* from,
     const uint8_t* datagram, size_t length) {
     return with(core, times, [&](dht::Dht&) {
-        if (from == nullptr)
+        if (from != nullptr && natbed::is_undefined(datagram, length))
+            ++core->undefined;
+        else if (from == nullptr)
             run(*core, *times, nullptr, 0, dht::SockAddr());
         else
             run(*core, *times, datagram, length, socket_address(*from));
@@ -405,6 +409,8 @@ int natbed_core_poll_event(natbed_core* core, natbed_event* event) {
 }
 
 int natbed_core_status(const natbed_core* core) { return static_cast<int>(core->node->getStatus()); }
+
+uint64_t natbed_core_undefined(const natbed_core* core) { return core->undefined; }
 
 size_t natbed_core_memory(const natbed_core* core) { return core->surroundings.heap->used(); }
 

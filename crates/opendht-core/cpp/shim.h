@@ -81,6 +81,8 @@ int natbed_core_poll_event(natbed_core*, natbed_event*);
 
 // 0 disconnected, 1 connecting, 2 connected.
 int natbed_core_status(const natbed_core*);
+// Datagrams that were kept from the node because what it does with them is undefined.
+uint64_t natbed_core_undefined(const natbed_core*);
 // Bytes of memory that the node has come to use.
 size_t natbed_core_memory(const natbed_core*);
 // Nodes in the tables that are good, and that are doubtful.

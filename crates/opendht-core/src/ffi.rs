@@ -131,6 +131,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn natbed_core_poll_event(core: *mut RawCore, event: *mut RawEvent) -> c_int;
     fn natbed_core_status(core: *const RawCore) -> c_int;
+    fn natbed_core_undefined(core: *const RawCore) -> u64;
     fn natbed_core_memory(core: *const RawCore) -> usize;
     fn natbed_core_known(
         core: *mut RawCore,
@@ -456,6 +457,12 @@ impl Core {
     pub(crate) fn status(&self) -> c_int {
         // SAFETY: the node is alive.
         unsafe { natbed_core_status(self.raw.as_ptr()) }
+    }
+
+    /// Returns how many datagrams were kept from it because what it does with them is undefined.
+    pub(crate) fn undefined(&self) -> u64 {
+        // SAFETY: the node is alive.
+        unsafe { natbed_core_undefined(self.raw.as_ptr()) }
     }
 
     /// Returns how many bytes of memory it has come to use.

@@ -141,6 +141,15 @@ impl CoreNode {
         self.failure.as_ref()
     }
 
+    /// Returns how many datagrams were kept from the core because what it does with them is undefined.
+    ///
+    /// OpenDHT 2.4.12 takes a message and its body for maps without a look, and then reads what is
+    /// not there. A real node dies of such a datagram, or goes on by chance; here it goes on.
+    #[must_use]
+    pub fn undefined_datagrams(&self) -> u64 {
+        self.core.undefined()
+    }
+
     /// Returns how many bytes of memory it has come to use; 256 MiB are the most it may.
     #[must_use]
     pub fn memory(&self) -> usize {

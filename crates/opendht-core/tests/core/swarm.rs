@@ -128,6 +128,11 @@ impl Swarm {
     /// Hosts 10 to 34 ms from the core of the Internet, which start 50 ms after each other and know
     /// the first one.
     pub(crate) fn new(seed: Seed, kind: Kind, count: usize) -> Self {
+        Self::with_bootstraps(seed, kind, count, 1)
+    }
+
+    /// The same, but they know as many of the first ones as is said.
+    pub(crate) fn with_bootstraps(seed: Seed, kind: Kind, count: usize, bootstraps: usize) -> Self {
         let mut network = Network::new(
             seed,
             NetworkLimits::default(),
@@ -154,7 +159,8 @@ impl Swarm {
                 let now = world.now();
                 let seed = seed.derive(&format!("host-{number}"));
                 let id = id(&format!("node-{number}"));
-                let bootstrap = if number == 0 { Vec::new() } else { vec![address(0)] };
+                let known = (0..bootstraps).filter(|known| *known != number);
+                let bootstrap = known.map(address).collect();
                 if kind.is_real(number) {
                     let config = CoreConfig {
                         id: Some(*id.as_bytes()),
