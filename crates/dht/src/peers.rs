@@ -10,7 +10,7 @@ use crate::id::Id;
 /// How long after its last answer a node may still be good.
 const ANSWER_LIFE: SimDuration = SimDuration::from_secs(120 * 60);
 /// How long after it was last heard of a node is good.
-const HEARD_LIFE: SimDuration = SimDuration::from_secs(10 * 60);
+pub(crate) const HEARD_LIFE: SimDuration = SimDuration::from_secs(10 * 60);
 /// The most nodes that are kept of one address family.
 pub(crate) const PEERS_MAX: usize = 16_384;
 /// How often in a row a node may refuse a token before it is given up.
@@ -74,6 +74,13 @@ impl Peers {
             peer.answered = Some(now);
         }
         is_new | is_first | std::mem::take(&mut peer.is_expired)
+    }
+
+    /// Lets a node count as heard at another time.
+    pub(crate) fn prolong(&mut self, id: Id, heard: SimTime) {
+        if let Some(peer) = self.0.get_mut(&id) {
+            peer.heard = Some(heard);
+        }
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<&Peer> {

@@ -1,11 +1,12 @@
 //! Nodes that are known from elsewhere than from messages.
 
-use natbed_units::SimTime;
+use natbed_units::{SimDuration, SimTime};
+use rand_core::Rng;
 
-use super::{Node, Status};
+use super::{Node, Status, family};
 use crate::limits::is_impossible;
 use crate::message::Contact;
-use crate::peers::Heard;
+use crate::peers::{HEARD_LIFE, Heard};
 
 impl Node {
     /// Takes a node in that was told of from elsewhere: by the discovery on the LAN, or in a table
@@ -29,12 +30,17 @@ impl Node {
     /// Takes a node in as if it had answered just now: one of a network that is settled already.
     ///
     /// With this a simulation begins with nodes that know each other, which would otherwise take
-    /// them minutes.
+    /// them minutes. Of each it counts as heard at some time within the coming ten minutes: in a
+    /// network that has existed for long, not all that a node knows grows old at the same moment.
     pub fn know(&mut self, now: SimTime, contact: Contact) {
         if is_impossible(contact.address) {
             return;
         }
         self.hear(now, contact.id, contact.address, Heard::Answered);
+        let later = now + SimDuration::from_nanos(self.rng.next_u64() % HEARD_LIFE.as_nanos());
+        if let Some(network) = &mut self.networks[family(contact.address)] {
+            network.peers.prolong(contact.id, later);
+        }
         if self.status != Status::Connected {
             self.update_status(now);
         }
@@ -120,6 +126,22 @@ mod tests {
         let [(_, answer)] = &sent(&mut node)[..] else { panic!("one answer") };
         let Payload::Reply(_, reply) = &answer.payload else { panic!("a reply") };
         assert_eq!(reply.contacts_v4.as_ref().map(Vec::len), Some(8));
+    }
+
+    #[test]
+    fn known_nodes_grow_old_one_after_the_other() {
+        let mut node = node();
+        (0..100).for_each(|n| node.know(SimTime::ZERO, contact(n)));
+        let good = |minutes: u64| {
+            let at = SimTime::ZERO + SimDuration::from_secs(60 * minutes);
+            let network = node.networks[0].as_ref().unwrap();
+            network.table.nodes(&network.peers).filter(|(_, peer)| peer.is_good(at)).count()
+        };
+        let all = node.contacts().count();
+        assert_eq!((good(0), good(9)), (all, all));
+        let half = good(15);
+        assert!((all / 4..=all * 3 / 4).contains(&half), "{half} of {all}");
+        assert_eq!(good(20), 0);
     }
 
     #[test]
