@@ -46,7 +46,8 @@ struct Bucket {
 pub(crate) struct Insertion {
     /// Whether it was not there before; it may not be there now, if there was no room.
     pub(crate) is_new: bool,
-    /// Nodes in its way, which may be gone: they are to be pinged.
+    /// Nodes in its way, which may be gone, and nodes that could be where there is room now: they are
+    /// to be pinged.
     pub(crate) doubtful: Vec<Id>,
 }
 
@@ -86,7 +87,7 @@ impl Table {
                 self.grew = Some(now);
             }
             if bucket.nodes.len() < BUCKET_SIZE {
-                bucket.nodes.push(id);
+                bucket.nodes.insert(0, id);
                 return insertion;
             }
             if let Some(expired) = bucket.nodes.iter_mut().find(|id| peers.is_expired(**id)) {
@@ -101,8 +102,12 @@ impl Table {
             // What may be gone is asked first: a bucket of nodes that are there is cut in two.
             let may_split = is_own || self.splits_far && self.depth(place) < FAR_DEPTH;
             let is_to_split = may_split && (!has_doubtful || self.buckets.len() == 1);
-            if is_to_split && self.split(place) {
-                continue;
+            if is_to_split {
+                // Whoever waited for a place is asked whether it is there still.
+                insertion.doubtful.extend(self.buckets[place].candidate.take());
+                if self.split(place) {
+                    continue;
+                }
             }
             let bucket = &mut self.buckets[place];
             if how > Heard::Hearsay || bucket.candidate.is_none() {
@@ -152,10 +157,24 @@ impl Table {
         ids.filter_map(|id| Some((*id, peers.get(*id)?)))
     }
 
-    /// Returns the good nodes closest to an identifier, the closest first.
+    /// Returns good nodes close to an identifier, the closest first.
+    ///
+    /// They are those of its bucket, and as long as these are too few, of the next ones on both sides:
+    /// as OpenDHT finds them, which are not always the closest of all in the table.
     pub(crate) fn closest(&self, now: SimTime, target: Id, count: usize, peers: &Peers) -> Vec<Id> {
-        let good = self.nodes(peers).filter(|(_, peer)| peer.is_good(now));
-        let mut nodes: Vec<_> = good.map(|(id, _)| (id.distance(target), id)).collect();
+        let mut nodes: Vec<(Id, Id)> = Vec::with_capacity(count + BUCKET_SIZE);
+        let place = self.place(target);
+        let (before, after) = self.buckets.split_at(place);
+        let (mut before, mut after) = (before.iter().rev(), after.iter());
+        while nodes.len() < count {
+            let pair = [after.next(), before.next()];
+            if pair.iter().all(Option::is_none) {
+                break;
+            }
+            let ids = pair.into_iter().flatten().flat_map(|bucket| &bucket.nodes);
+            let good = ids.filter(|id| peers.get(**id).is_some_and(|peer| peer.is_good(now)));
+            nodes.extend(good.map(|id| (id.distance(target), *id)));
+        }
         nodes.sort_unstable();
         nodes.into_iter().take(count).map(|(_, id)| id).collect()
     }
@@ -229,11 +248,9 @@ impl Table {
         }
         let bucket = &mut self.buckets[place];
         let middle = bucket.first.with_bit(depth, true);
-        let (upper, lower) = bucket.nodes.drain(..).partition(|id| *id >= middle);
+        let (upper, lower) = bucket.nodes.drain(..).rev().partition(|id| *id >= middle);
         bucket.nodes = lower;
-        let candidate = bucket.candidate.filter(|id| *id >= middle);
-        let half = Bucket { first: middle, nodes: upper, heard: bucket.heard, candidate };
-        bucket.candidate = bucket.candidate.filter(|id| *id < middle);
+        let half = Bucket { first: middle, nodes: upper, heard: bucket.heard, candidate: None };
         self.buckets.insert(place + 1, half);
         true
     }

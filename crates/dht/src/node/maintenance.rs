@@ -151,7 +151,7 @@ impl Node {
     }
 
     /// Searches for the node's own identifier if nothing else was searched for yet: so it finds the
-    /// nodes next to it, and they find it.
+    /// nodes next to it, and they find it. It begins with the next node that it is told of.
     fn find_itself(&mut self, now: SimTime) {
         for family in 0..self.networks.len() {
             let is_idle = |network: &Network| {
@@ -160,7 +160,6 @@ impl Node {
             };
             if self.networks[family].as_ref().is_some_and(is_idle) {
                 self.begin_search(now, family, self.id);
-                self.step_search(now, family, self.id);
             }
         }
     }

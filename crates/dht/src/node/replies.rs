@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use natbed_units::SimTime;
 
 use super::server::{NOT_FOUND, UNAUTHORIZED};
-use super::{BLACKLIST_MAX, Node, Purpose, SEEN_AS_MAX, What, family};
+use super::{BLACKLIST_MAX, Network, Node, Purpose, SEEN_AS_MAX, What, family};
 use crate::id::Id;
 use crate::limits::is_impossible;
 use crate::message::{Carried, Contact, Content, Field, Reply};
@@ -51,7 +51,18 @@ impl Node {
             search.token(now, node, &reply.token);
         }
         self.answered(now, (family, key, node), from, what, reply);
+        if !matches!(what, What::Ids(_) | What::Probe) {
+            self.solicit_one(now, family, key);
+        }
         self.step_search(now, family, key);
+    }
+
+    /// Fills the place that an answer has left.
+    fn solicit_one(&mut self, now: SimTime, family: usize, key: Id) {
+        let Some(Network { peers, searches, .. }) = &mut self.networks[family] else { return };
+        let Some(search) = searches.get_mut(&key) else { return };
+        let asks = search.solicit_one(now, peers);
+        self.ask_all(now, family, key, asks);
     }
 
     /// Takes what a node of a search has answered.

@@ -31,7 +31,17 @@ impl Search {
         let usable = self.usable(now, peers, habits);
         self.listen_at(now, peers, habits, usable, next_socket, &mut asks);
         self.put_to(now, peers, usable, &mut asks);
-        self.solicit(now, peers, &mut asks);
+        self.solicit(now, peers, usize::MAX, &mut asks);
+        asks
+    }
+
+    /// Asks one more node, if there is a place for it: what an answer makes room for is filled before
+    /// it is seen whether that answer was the last one needed.
+    pub(crate) fn solicit_one(&mut self, now: SimTime, peers: &Peers) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        if !self.is_done && !self.is_lost {
+            self.solicit(now, peers, 1, &mut asks);
+        }
         asks
     }
 
@@ -166,12 +176,12 @@ impl Search {
         asks
     }
 
-    /// Asks nodes that have not answered, the closest first and a few at a time.
-    fn solicit(&mut self, now: SimTime, peers: &Peers, asks: &mut Vec<Ask>) {
+    /// Asks nodes that have not answered, the closest first and a few at a time, at most `limit`.
+    fn solicit(&mut self, now: SimTime, peers: &Peers, limit: usize, asks: &mut Vec<Ask>) {
         let is_good = |node: &Candidate| !peers.is_expired(node.id);
         let is_counted = |node: &&Candidate| !node.is_doubtful && is_good(node);
         let solicited = self.nodes.iter().filter(is_counted).filter(|node| node.is_solicited());
-        let mut free = CONCURRENCY.saturating_sub(solicited.count());
+        let mut free = CONCURRENCY.saturating_sub(solicited.count()).min(limit);
         let gets = self.wants.iter().filter(|(operation, want)| {
             matches!(want, Want::Get) && !self.finished.contains(operation)
         });

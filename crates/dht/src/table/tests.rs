@@ -144,10 +144,12 @@ proptest! {
         }
         let target = ids[count / 2];
         let closest = table.closest(SimTime::ZERO, target, 8, &peers);
-        let mut all: Vec<Id> = ids[1..].iter().copied().filter(|id| table.contains(*id)).collect();
-        all.sort_by_key(|id| id.distance(target));
-        all.dedup();
-        all.truncate(8);
-        prop_assert_eq!(closest, all);
+        prop_assert_eq!(closest.len(), table.nodes(&peers).count().min(8));
+        let distances: Vec<Id> = closest.iter().map(|id| id.distance(target)).collect();
+        prop_assert!(distances.is_sorted());
+        // Whoever is told of and is not of the target's bucket is farther than all of that.
+        let bucket = &table.buckets[table.place(target)];
+        let own = bucket.nodes.iter().filter(|id| closest.contains(id)).count();
+        prop_assert_eq!(own, bucket.nodes.len().min(8));
     }
 }

@@ -75,9 +75,12 @@ fn then_after_5_to_25_s_if_there_was_something_to_do_and_after_60_to_180_s_if_no
 fn its_own_identifier_is_searched_first() {
     let mut talk = Talk::knowing(3, config());
     let own = talk.node.id();
-    let said = talk.run_with(secs(6), |n, _| reply(n, with_token(b"token")));
+    let said = talk.run_with(secs(6), |n, _| {
+        let contacts_v4 = Some(vec![peer(7)]);
+        reply(n, Reply { contacts_v4, ..with_token(b"token") })
+    });
     let searched = finds(&said).into_iter().filter(|(_, target)| *target == own).count();
-    assert_eq!(searched, 3, "all nodes are asked for it");
+    assert_eq!(searched, 4, "with the first node that it is told of, all are asked for it");
     let later = talk.run_with(secs(600), |n, _| reply(n, with_token(b"token")));
     assert!(!finds(&later).iter().any(|(_, target)| *target == own), "once");
 }
@@ -113,11 +116,19 @@ fn a_first_node_that_asks_hastens_the_look_to_one_second() {
 #[test]
 fn a_node_given_up_in_maintenance_hastens_the_next_look() {
     let mut talk = Talk::knowing(2, config());
-    // Neither answers: both are given up, and a second later the table is looked after again.
-    let said = talk.run(secs(40));
-    let first = finds(&said).first().map(|(at, _)| *at);
-    assert!(first.is_some_and(|first| first >= at(3)));
-    assert_eq!(talk.node.status(), Status::Disconnected);
+    // It does not answer: it is given up after 7 to 9.75 s, and a second later the table is looked
+    // after again, not after up to 25 s.
+    let said = talk.run(secs(20));
+    let mut begun: Vec<SimTime> = Vec::new();
+    let mut numbers = BTreeSet::new();
+    for said in said.iter().filter(|said| matches!(said.query(), Some(Query::Find { .. }))) {
+        if numbers.insert(said.message.transaction) {
+            begun.push(said.at);
+        }
+    }
+    assert!(begun.len() >= 2 && begun[0] >= at(3), "{begun:?}");
+    let wait = begun[1].saturating_since(begun[0]);
+    assert!(wait <= SimDuration::from_millis(10_750), "{wait}");
 }
 
 #[test]
