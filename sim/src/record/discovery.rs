@@ -55,8 +55,7 @@ pub(super) fn discovery(
         stored_at: stored_at(scenario, session, call),
         failure: failure.map(failure_word),
         failure_reason: failure.map(|failure| {
-            let devices = session.between.map(device);
-            let evidence = Evidence { scenario, session, nodes, call, devices, output };
+            let evidence = Evidence { scenario, session, nodes, call, output };
             evidence.sentence(failure)
         }),
     })
@@ -138,7 +137,6 @@ struct Evidence<'a> {
     session: &'a Session,
     nodes: &'a NodeDiscovery,
     call: &'a CallReport,
-    devices: [Option<&'a DeviceReport>; 2],
     output: &'a RunOutput,
 }
 
@@ -180,10 +178,10 @@ impl Evidence<'_> {
         }
     }
 
-    /// How a peer's nodes stood at the end.
+    /// How a peer's nodes stood when the call was given up.
     fn state_of(&self, peer: usize) -> Option<String> {
         let name = self.name(peer);
-        let nodes = &self.devices[peer]?.nodes;
+        let nodes = &self.call.at_failure.as_ref()?[peer].nodes;
         let status = nodes.iter().map(|node| node.status).max()?;
         if nodes.iter().all(|node| node.online.is_none()) {
             let online = self.nodes.online[peer];
@@ -198,7 +196,8 @@ impl Evidence<'_> {
         })
     }
 
-    /// What was dropped at a peer and at the gateways before it, the most frequent reason first.
+    /// What was dropped in the run at a peer and at the gateways before it, the most frequent reason
+    /// first.
     fn drops_at(&self, peer: usize) -> Option<String> {
         /// Reasons that are named.
         const REASONS: usize = 3;
@@ -219,7 +218,11 @@ impl Evidence<'_> {
         let named = drops.iter().take(REASONS).map(|(code, count)| format!("{count} {code}"));
         let named: Vec<_> = named.collect();
         (!named.is_empty()).then(|| {
-            format!("dropped at {} and its gateways: {}", self.name(peer), named.join(", "))
+            format!(
+                "dropped in the run at {} and its gateways: {}",
+                self.name(peer),
+                named.join(", ")
+            )
         })
     }
 

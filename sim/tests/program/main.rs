@@ -7,6 +7,7 @@ mod claims;
 mod default_matrix;
 mod design_example;
 mod determinism;
+mod discovery;
 mod events;
 mod exit_codes;
 mod expectations;

@@ -11,7 +11,7 @@ use natbed_runtime::Handle;
 use natbed_units::{SimDuration, SimTime};
 use tokio::sync::Notify;
 
-use super::device::{Device, Way};
+use super::device::{Device, DeviceReport, Way};
 use super::device_node::DeviceNode;
 use super::offer::{ice_description, ice_text};
 use crate::agent::{AgentError, Channel, IceAgent, Role};
@@ -52,6 +52,8 @@ pub struct CallReport {
     pub answer_seen: Option<SimTime>,
     /// Why no answer came.
     pub failure: Option<CallFailure>,
+    /// How both devices stood when the call was given up.
+    pub at_failure: Option<[DeviceReport; 2]>,
 }
 
 /// How far a call got that was not answered in time.
@@ -80,8 +82,9 @@ impl CallLog {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn failed(&self) {
+    fn failed(&self, devices: &[Arc<Device>; 2]) {
         self.note(|report| {
+            report.at_failure = Some(devices.each_ref().map(|device| device.report()));
             let step = [
                 (report.offer_stored.or(report.offer_seen), CallFailure::OfferNotStored),
                 (report.offer_seen, CallFailure::OfferNotSeen),
@@ -181,7 +184,7 @@ async fn call_out(
             report.stored_at = stored.into_iter().map(|(_, node)| node).collect();
         });
         let Some(answer) = answer else {
-            log.failed();
+            log.failed(&call.devices);
             return Err(AgentError::NoAnswer { within: call.answer_within });
         };
         log.note(|report| report.answer_seen = Some(answer.at));
