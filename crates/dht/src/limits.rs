@@ -43,6 +43,14 @@ impl RateLimits {
     }
 }
 
+#[cfg(test)]
+impl RateLimits {
+    /// Says how many addresses it keeps.
+    pub(crate) fn len(&self) -> usize {
+        self.by_address.len()
+    }
+}
+
 /// When the last requests came, oldest first.
 #[derive(Clone, Debug, Default)]
 struct Window(VecDeque<SimTime>);

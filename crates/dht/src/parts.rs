@@ -31,6 +31,8 @@ const PATIENCE_MAX: SimDuration = SimDuration::from_secs(10);
 const MESSAGES_MAX: usize = 1_024;
 /// The most bytes of values that one message may announce.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of values that are there in part; the messages that have waited longest give way.
+const BYTES_MAX: usize = 16 << 20;
 /// The most parts that came before their message and are kept.
 const EARLY_PARTS_MAX: usize = 256;
 
@@ -61,6 +63,8 @@ pub struct Assembler {
     waiting: BTreeMap<(SocketAddr, u32), Waiting>,
     /// Parts that were faster than their message, oldest first.
     early: Vec<(SimTime, SocketAddr, u32, Part)>,
+    /// The bytes that are there of all that wait.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -79,6 +83,15 @@ enum Partial {
 }
 
 impl Waiting {
+    /// How much of it is there.
+    fn bytes(&self) -> usize {
+        let bytes = |value: &Partial| match value {
+            Partial::Whole(_) => 0,
+            Partial::Buffer { bytes, .. } => bytes.len(),
+        };
+        self.values.iter().map(bytes).sum()
+    }
+
     fn deadline(&self) -> SimTime {
         (self.progressed + PATIENCE).min(self.began + PATIENCE_MAX)
     }
@@ -119,12 +132,11 @@ impl Assembler {
         }
         let key = (from, message.transaction);
         if self.waiting.len() >= MESSAGES_MAX && !self.waiting.contains_key(&key) {
-            let oldest = self.waiting.iter().min_by_key(|(_, waiting)| waiting.began);
-            let oldest = oldest.map(|(key, _)| *key);
-            oldest.and_then(|oldest| self.waiting.remove(&oldest));
+            self.drop_oldest();
         }
         let waiting = Waiting { message, values, began: now, progressed: now };
-        self.waiting.insert(key, waiting);
+        let replaced = self.waiting.insert(key, waiting);
+        self.bytes -= replaced.map_or(0, |waiting| waiting.bytes());
         let early = std::mem::take(&mut self.early);
         let (mine, others) = early
             .into_iter()
@@ -158,15 +170,21 @@ impl Assembler {
             }
             bytes.extend_from_slice(&part.bytes);
             waiting.progressed = now;
+            self.bytes += part.bytes.len();
         }
         let is_there = |value: &Partial| match value {
             Partial::Whole(_) => true,
             Partial::Buffer { bytes, length } => bytes.len() == *length,
         };
         if !waiting.values.iter().all(is_there) {
+            while self.bytes > BYTES_MAX {
+                self.drop_oldest();
+            }
             return None;
         }
-        let Waiting { mut message, values, .. } = self.waiting.remove(&key)?;
+        let waiting = self.waiting.remove(&key)?;
+        self.bytes -= waiting.bytes();
+        let Waiting { mut message, values, .. } = waiting;
         // A value that does not decode is left out; the others are good.
         let whole = values.into_iter().filter_map(|value| match value {
             Partial::Whole(value) => Some(value),
@@ -179,6 +197,20 @@ impl Assembler {
         Some(message)
     }
 
+    /// Gives up the message that has waited longest.
+    fn drop_oldest(&mut self) {
+        let oldest = self.waiting.iter().min_by_key(|(_, waiting)| waiting.began);
+        let oldest = oldest.map(|(key, _)| *key);
+        let dropped = oldest.and_then(|oldest| self.waiting.remove(&oldest));
+        self.bytes -= dropped.map_or(0, |waiting| waiting.bytes());
+    }
+
+    /// Says how many messages, early parts and bytes wait.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> [usize; 3] {
+        [self.waiting.len(), self.early.len(), self.bytes]
+    }
+
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
@@ -188,7 +220,10 @@ impl Assembler {
 
     /// Gives up what has waited long enough.
     pub fn handle_timeout(&mut self, now: SimTime) {
-        self.waiting.retain(|_, waiting| waiting.deadline() > now);
+        if !self.waiting.is_empty() {
+            self.waiting.retain(|_, waiting| waiting.deadline() > now);
+            self.bytes = self.waiting.values().map(Waiting::bytes).sum();
+        }
         self.early.retain(|(since, ..)| *since + PATIENCE > now);
     }
 }

@@ -116,6 +116,10 @@ impl<P: Clone> Requests<P> {
         request.is_some_and(|request| is_meant(&request.purpose))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Says whether anything waits for an answer of that node.
     pub(crate) fn is_asked(&self, node: Id) -> bool {
         self.by_node.range((node, 0)..=(node, u32::MAX)).next().is_some()

@@ -18,7 +18,9 @@ pub(crate) const VALUES_MAX: usize = 65_536;
 pub(crate) const COUNT_MAX: usize = 262_144;
 /// How long a listener is told of values after it has last asked for that.
 pub(crate) const LISTENER_LIFE: SimDuration = SimDuration::from_secs(600);
-/// Listeners of all keys; a node beyond that is not told.
+/// Listeners of one key; a node beyond that is not told.
+pub(crate) const LISTENERS_OF_KEY_MAX: usize = 1_024;
+/// Listeners of all keys.
 pub(crate) const LISTENERS_MAX: usize = 65_536;
 
 /// How long a value of a type lives from its creation on.
@@ -230,7 +232,10 @@ impl Storage {
             self.keys.get_mut(&key).and_then(|shelf| shelf.listeners.get_mut(&(node, socket)));
         if let Some(known) = known {
             *known = of;
-        } else if self.listeners < LISTENERS_MAX {
+            return;
+        }
+        let known = self.keys.get(&key).map_or(0, |shelf| shelf.listeners.len());
+        if self.listeners < LISTENERS_MAX && known < LISTENERS_OF_KEY_MAX {
             self.keys.entry(key).or_default().listeners.insert((node, socket), of);
             self.listeners += 1;
         }

@@ -207,6 +207,8 @@ const REFILL_PERIOD: SimDuration = SimDuration::from_secs(600);
 const LISTEN_PERIOD: SimDuration = SimDuration::from_secs(30 - 10);
 /// and if its address is known to be there to stay.
 const LISTEN_PERIOD_STABLE: SimDuration = SimDuration::from_secs(300 - 10);
+/// Requests that are waited for, beyond which pings and what listeners are told are sent but once.
+const REQUESTS_MAX: usize = 16_384;
 /// Nodes whose answers are worthless, at most; the set is as old as the node.
 const BLACKLIST_MAX: usize = 4_096;
 /// Addresses under which the node was seen that are counted.
@@ -432,7 +434,11 @@ impl Node {
         let kind = MessageKind::of(&payload);
         let datagrams = self.encode(payload, transaction, parts);
         self.transmit(target.address, kind, &datagrams);
-        self.requests.sent(now, transaction, target, purpose, kind, datagrams);
+        // Of what others bring about only so much is waited for.
+        let is_spare = matches!(purpose, Purpose::Update | Purpose::Ping);
+        if !is_spare || self.requests.len() < REQUESTS_MAX {
+            self.requests.sent(now, transaction, target, purpose, kind, datagrams);
+        }
     }
 
     fn reply(&mut self, to: SocketAddr, transaction: u32, reply: Reply) {

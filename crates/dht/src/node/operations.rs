@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use natbed_units::SimTime;
+use natbed_units::{SimDuration, SimTime};
 
 use super::{Event, Network, Node};
 use crate::id::Id;
@@ -47,7 +47,9 @@ pub(super) struct Operation {
 /// A value that the user was told of.
 #[derive(Debug)]
 struct Told {
-    value: Arc<Value>,
+    /// The hash of its bytes: another edition has another one.
+    digest: Id,
+    life: SimDuration,
     /// Who has it, and for how long; nobody is counted for a get.
     sources: BTreeMap<Source, SimTime>,
 }
@@ -111,18 +113,14 @@ impl Operations {
         if operation.told.len() >= TOLD_MAX && !operation.told.contains_key(&value.id) {
             return false;
         }
-        let mut is_new = false;
-        let told = operation.told.entry(value.id).or_insert_with(|| {
-            is_new = true;
-            Told { value: Arc::clone(value), sources: BTreeMap::new() }
-        });
-        if *told.value != **value {
-            is_new = true;
-            told.value = Arc::clone(value);
-        }
+        let (digest, life) = (Id::hash(&value.encode()), value.life());
+        let unheard = || Told { digest: Id::ZERO, life, sources: BTreeMap::new() };
+        let told = operation.told.entry(value.id).or_insert_with(unheard);
+        let is_new = told.digest != digest;
+        (told.digest, told.life) = (digest, life);
         let is_counted = told.sources.len() < SOURCES_MAX || told.sources.contains_key(&source);
         if operation.kind == Kind::Listen && is_counted {
-            let end = now + value.life();
+            let end = now + life;
             if let Some(old) = told.sources.insert(source, end) {
                 self.ends.remove(&(old, id, value.id, source));
             }
@@ -137,7 +135,7 @@ impl Operations {
         let Some(told) = told else { return };
         if let Some(end) = told.sources.get_mut(&source) {
             self.ends.remove(&(*end, id, value, source));
-            *end = now + told.value.life();
+            *end = now + told.life;
             self.ends.insert((*end, id, value, source));
         }
     }

@@ -15,6 +15,7 @@ use crate::value::{Body, Data, Value};
 mod answering;
 mod dialogue;
 mod events;
+mod floods;
 mod hostile;
 mod maintenance;
 mod searching;
@@ -254,7 +255,7 @@ fn values_are_found_although_one_datagram_in_fifty_is_lost() {
     for seed in 0..20 {
         let mut swarm = Swarm::new(40, seed);
         swarm.loss_percent = 2;
-        swarm.run(secs(300));
+        swarm.run(secs(900));
         let now = swarm.now;
         let listen = swarm.node(5).listen(now, KEY);
         swarm.run(secs(15));

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use natbed_units::SimTime;
 use proptest::prelude::*;
 
-use super::{Assembler, EARLY_PARTS_MAX, MESSAGES_MAX, PART_BYTES, VALUE_BYTES_MAX, split};
+use super::{
+    Assembler, BYTES_MAX, EARLY_PARTS_MAX, MESSAGES_MAX, PART_BYTES, VALUE_BYTES_MAX, split,
+};
 use crate::id::Id;
 use crate::message::{Carried, Message, Part, Payload, Query};
 use crate::value::{Body, Data, Value};
@@ -145,4 +147,24 @@ proptest! {
         }
         prop_assert_eq!(message, Some(put(1, whole(&values))));
     }
+}
+
+#[test]
+fn what_is_there_in_part_is_bounded_and_counted() {
+    let mut assembler = Assembler::default();
+    let bytes = Bytes::from(vec![0; 60_000]);
+    for transaction in 0..1_000 {
+        let message = put(transaction, vec![Carried::InParts(64_000)]);
+        let _ = assembler.handle_message(at(transaction.into()), address(FROM), message);
+        let part = Part { index: 0, offset: 0, bytes: bytes.clone() };
+        let part = assembler.handle_part(at(transaction.into()), address(FROM), transaction, part);
+        assert_eq!(part, None);
+        let [waiting, _, there] = assembler.sizes();
+        assert_eq!(there, waiting * 60_000);
+        assert!(there <= BYTES_MAX);
+    }
+    let kept = BYTES_MAX / 60_000;
+    assert_eq!(assembler.sizes()[0], kept, "the oldest gave way");
+    assembler.handle_timeout(at(20_000));
+    assert_eq!(assembler.sizes(), [0; 3]);
 }

@@ -35,7 +35,7 @@ const NODES_AND_EXPIRED_MAX: usize = NODES_MAX + 4 * EXPIRED_MAX;
 /// How long before its end something is renewed.
 const RENEW_BEFORE: SimDuration = SimDuration::from_secs(10);
 /// Values of one node that are asked for, beyond which they are not.
-const VALUES_MAX: usize = 4_096;
+const VALUES_MAX: usize = 1_024;
 
 /// Names something that is wanted of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
