@@ -38,7 +38,8 @@ mod word;
 pub use case::Case;
 pub use cost::{CarriedRecord, PipeRecord, RelayRecord, WireRecord};
 pub use discovery::{
-    DiscoveryFailure, DiscoveryRecord, DiscoveryWay, NodeRecord, PhasesRecord, TrafficRecord,
+    CallsSummary, DiscoveryFailure, DiscoveryRecord, DiscoveryWay, NodeRecord, PercentilesRecord,
+    PhasesRecord, TrafficRecord,
 };
 pub use ledger::{LedgerRecord, LedgerRole};
 pub use load::{

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Path, RunRecord, Verdict};
+use crate::{CallsSummary, Path, RunRecord, Verdict};
 
 /// The version of the machine-readable form.
 ///
@@ -21,14 +21,17 @@ pub struct Report {
     pub runs: Vec<RunRecord>,
     /// The counts over `runs`.
     pub summary: Summary,
+    /// From call to link, by scenario and case; left out where no session begins with a call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discovery: Vec<CallsSummary>,
 }
 
 impl Report {
     /// Makes a report of `runs` and counts them; `natbed` is the program's version.
     #[must_use]
     pub fn new(natbed: impl Into<String>, runs: Vec<RunRecord>) -> Self {
-        let summary = Summary::of(&runs);
-        Self { schema: SCHEMA, natbed: natbed.into(), runs, summary }
+        let (summary, discovery) = (Summary::of(&runs), CallsSummary::of(&runs));
+        Self { schema: SCHEMA, natbed: natbed.into(), runs, summary, discovery }
     }
 }
 

@@ -160,6 +160,22 @@ fn ipv4_destinations(capture: &[u8]) -> Vec<[u8; 4]> {
 }
 
 #[test]
+fn the_machine_form_sums_calls_up_by_phase() {
+    let text = homes("linux-masquerade", "dht: { call_at: 5s }", "discovered: dht", SWARM);
+    let path = Folder::new("discovery_summary").write("scenario.yaml", &text);
+    let report = natbed("run --format json --seed 1..5", &[&path]).with_code(0).report();
+    let [calls] = &report.discovery[..] else { panic!("{:?}", report.discovery) };
+    assert_eq!((calls.scenario.as_str(), calls.calls, calls.by_dht), ("homes", 5, 5));
+    assert!(calls.missed.is_empty());
+    let mut connected: Vec<u64> =
+        report.runs.iter().filter_map(|run| discovery(run).phases.connected_ns).collect();
+    connected.sort_unstable();
+    let summed = calls.phases["connected"];
+    assert_eq!((summed.p50_ns, summed.p95_ns), (connected[2], connected[4]));
+    assert!(calls.phases["offer_seen"].p50_ns < summed.p50_ns, "{:?}", calls.phases);
+}
+
+#[test]
 fn two_seeds_are_two_swarms_and_one_seed_is_one() {
     let text = homes("linux-masquerade", "dht: { call_at: 5s }", "discovered: dht", SWARM);
     let folder = Folder::new("discovery_seeds");

@@ -1,11 +1,14 @@
 //! How the two hosts of a session found each other, and what their DHT nodes did for it.
 
+mod summary;
 pub(crate) mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use summary::{CallsSummary, PercentilesRecord};
 
 /// How an offer reached the callee and its answer the caller, and what that cost.
 ///
