@@ -17,6 +17,7 @@ mod dialogue;
 mod events;
 mod floods;
 mod hostile;
+mod listening;
 mod maintenance;
 mod searching;
 mod talk;
