@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use rand_core::{Rng, SeedableRng, TryRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 /// The seed of a run.
 ///
@@ -33,7 +33,7 @@ impl Seed {
     /// Derives the seed of the component called `name`.
     #[must_use]
     pub fn derive(self, name: &str) -> Self {
-        Self(xxh3_64_with_seed(name.as_bytes(), self.0))
+        Self(XxHash3_64::oneshot_with_seed(self.0, name.as_bytes()))
     }
 
     /// Makes the generator of the component called `name`.

@@ -1,7 +1,7 @@
 //! One number over everything that happened.
 
 use natbed_packet::{Body, Packet, wire};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::address::key;
 use crate::observer::{Hop, Observer, Step};
@@ -21,7 +21,7 @@ impl TraceHash {
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64_with_seed(bytes, self.0);
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
     }
 
     fn add_packet(&mut self, hop: &Hop<'_>, step: u8, host: u32) {

@@ -2,7 +2,7 @@
 
 use natbed_packet::{Body, DropReason, Ecn, Packet, Protocol};
 use natbed_units::SimTime;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::config::PipeConfig;
 use super::engine::Engine;
@@ -278,5 +278,5 @@ fn flow(packet: &Packet, seed: u64) -> u64 {
         (_, Protocol::Tcp) => 6,
         (_, Protocol::Udp) => 17,
     };
-    xxh3_64_with_seed(&record, seed)
+    XxHash3_64::oneshot_with_seed(seed, &record)
 }

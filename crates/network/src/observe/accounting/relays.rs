@@ -1,7 +1,7 @@
 //! What relays carried.
 
 use natbed_units::{LookupMap, SimTime};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::id::HostId;
 
@@ -184,5 +184,5 @@ impl Inside {
 fn mark(host: HostId, load: u32, payload: &[u8]) -> u64 {
     let start = payload.get(..MARK_LEN).unwrap_or(payload);
     let seed = u64::from(host.0) << 32 | u64::from(load);
-    xxh3_64_with_seed(start, seed ^ (payload.len() as u64).rotate_left(48))
+    XxHash3_64::oneshot_with_seed(seed ^ (payload.len() as u64).rotate_left(48), start)
 }
