@@ -118,6 +118,7 @@ impl<O: Observer> Network<O> {
     /// Call it until `None` after [`Network::send`], [`Network::reject`] and
     /// [`Network::handle_timeout`].
     #[must_use = "a delivery that is not handled is a packet lost without a reason"]
+    #[inline]
     pub fn poll_delivery(&mut self) -> Option<Delivery> {
         let (host, slot) = self.deliveries.pop_front()?;
         let InFlight { packet, id, origin, .. } = self.slab.remove(slot);

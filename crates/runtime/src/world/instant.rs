@@ -287,7 +287,8 @@ impl<O: Observer> World<O> {
     /// Hands everything that has arrived to the software of its host; `false` if nothing has.
     pub(super) fn deliver_all(&mut self) -> bool {
         let before = self.events;
-        while !self.is_exhausted()
+        while self.network.has_deliveries()
+            && !self.is_exhausted()
             && let Some(delivery) = self.network.poll_delivery()
         {
             self.events += 1;
