@@ -286,9 +286,18 @@ impl Node {
             .map(|(node, socket, listener)| (node, (socket, listener.is_legacy), listener.address))
             .collect();
         for (node, socket, address) in told {
+            let address = self.last_address(node, address);
             self.update(now, key, node, address, socket, &[Arc::clone(value)]);
         }
         self.tell_user_of(now, key, value, from);
+    }
+
+    /// Returns where a node that listened at an address was heard last: behind a NAT, its later
+    /// requests may have come from another port.
+    fn last_address(&self, node: Id, listened: SocketAddr) -> SocketAddr {
+        let network = self.networks[family(listened)].as_ref();
+        let peer = network.and_then(|network| network.peers.get(node));
+        peer.filter(|peer| peer.heard.is_some()).map_or(listened, |peer| peer.address)
     }
 
     /// Sends values to a listener, as many at a time as it takes.
@@ -333,6 +342,7 @@ impl Node {
             .map(|(node, socket, listener)| (node, socket, listener.address))
             .collect();
         for (node, socket, address) in told {
+            let address = self.last_address(node, address);
             let token = self.tokens.token(address);
             let query = Query::Notify { socket, token, notice: notice.clone() };
             let target = Target { id: Some(node), address };

@@ -128,6 +128,18 @@ fn talk_token(of: &mut Talk) -> Bytes {
 }
 
 #[test]
+fn a_listener_is_told_where_it_was_heard_last() {
+    let mut talk = Talk::new(config());
+    let (token, token_of_1) = (talk.token(0), talk.token(1));
+    talk.ask(1, listen(token_of_1, 77));
+    let elsewhere = "203.0.113.9:61000".parse().unwrap();
+    talk.say(elsewhere, 5, Payload::Query(peer(1).id, Query::Ping));
+    let _ = talk.said();
+    let said = talk.ask(0, put(KEY, value(6, 10), None, token));
+    assert_eq!((updates(&said), said[0].to), (vec![vec![6]], elsewhere));
+}
+
+#[test]
 fn a_listener_that_wants_some_values_is_told_of_those() {
     let mut talk = Talk::new(config());
     let token = talk.token(0);
