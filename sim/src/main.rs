@@ -9,6 +9,9 @@ use natbed::exit::{Abort, Exit};
 
 /// Stacks of async code allocate some ninety times for each datagram that they relay, and the C
 /// library's allocator is slow above 1 KB, where its caches for threads end.
+///
+/// Nothing in a run depends on addresses. On a simulation thread the allocator too reads virtual
+/// time, by which it only decides when free memory goes back to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
