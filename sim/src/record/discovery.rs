@@ -191,7 +191,9 @@ impl Evidence<'_> {
         Some(match status {
             Status::Disconnected => format!("the node of {name} knew no node that answers"),
             Status::Connecting => format!("no node had answered that of {name} of late"),
-            Status::Connected if !listened => format!("no node had acknowledged its listen"),
+            Status::Connected if !listened => {
+                format!("no node had acknowledged the listen of {name}")
+            }
             Status::Connected => format!("the node of {name} was connected and listened"),
         })
     }

@@ -205,7 +205,7 @@ async fn watch_offer(posted: &[Put], log: &CallLog) {
 
 /// Waits until the first node has acknowledged what was put, on whichever way.
 async fn first_stored(posted: &[Put]) -> SimTime {
-    match &posted[..] {
+    match posted {
         [(node, put)] => node.stored(*put).await,
         [(one, first), (other, second)] => tokio::select! { biased;
             at = one.stored(*first) => at,
