@@ -17,7 +17,7 @@ use natbed_scenario::{HostIndex, Scenario, Session, Stack};
 use natbed_units::{Seed, SimDuration, SimTime};
 
 use super::loads::planned;
-use crate::dht::devices::{Devices, Started};
+use crate::dht::devices::Devices;
 use crate::observers::Observers;
 
 /// How long a run goes on after its last session has closed, so that what closing sends arrives.
@@ -49,72 +49,9 @@ struct PlannedSession {
 /// How the hosts of a session get through to each other.
 enum Way {
     /// With agents; the peers are indices into the plan's.
-    Ice { peers: [usize; 2], servers: IceServers, config: IceConfig },
+    Ice { peers: [usize; 2], servers: IceServers, config: SessionConfig },
     /// Without any.
     Bare { hosts: [Host; 2], config: BareConfig },
-}
-
-/// What a session with agents does.
-struct IceConfig {
-    discovery: PlannedDiscovery,
-    start: [SimDuration; 2],
-    hold: SimDuration,
-    restart: Restart,
-    deadline: SimTime,
-}
-
-/// How the peers of a session are to learn of each other.
-enum PlannedDiscovery {
-    Rendezvous {
-        delay: SimDuration,
-    },
-    /// By a call from the device on the first host to that on the second.
-    Call {
-        hosts: [HostIndex; 2],
-        matter: String,
-        call_at: SimTime,
-        answer_within: SimDuration,
-    },
-}
-
-impl IceConfig {
-    fn of(scenario: &Scenario, session: &Session) -> Self {
-        let discovery = match &session.discovery {
-            scenario::Discovery::Rendezvous { delay } => {
-                PlannedDiscovery::Rendezvous { delay: *delay }
-            }
-            scenario::Discovery::Nodes(nodes) => PlannedDiscovery::Call {
-                hosts: session.between,
-                matter: session.name.clone(),
-                call_at: SimTime::ZERO + nodes.call_at,
-                answer_within: nodes.answer_within,
-            },
-        };
-        Self {
-            discovery,
-            start: session.start,
-            hold: session.hold,
-            restart: match session.restart {
-                scenario::Restart::Never => Restart::Never,
-                scenario::Restart::Disconnected => Restart::Disconnected,
-                scenario::Restart::Failed => Restart::Failed,
-            },
-            deadline: SimTime::ZERO + scenario.horizon,
-        }
-    }
-
-    /// Returns what the session is told, once the devices are there.
-    fn with(self, devices: &Started) -> anyhow::Result<SessionConfig> {
-        let discovery = match self.discovery {
-            PlannedDiscovery::Rendezvous { delay } => Discovery::Rendezvous { delay },
-            PlannedDiscovery::Call { hosts: [first, second], matter, call_at, answer_within } => {
-                let devices = [devices.device(first)?, devices.device(second)?];
-                Discovery::Call(CallDiscovery { devices, matter, call_at, answer_within })
-            }
-        };
-        let Self { start, hold, restart, deadline, .. } = self;
-        Ok(SessionConfig { discovery, start, hold, restart, deadline })
-    }
 }
 
 impl Plan {
@@ -145,6 +82,7 @@ impl Plan {
                 peers.len() - 1
             })
         };
+        let devices = Devices::new(world, scenario, hosts, seed)?;
         let sessions = scenario
             .sessions
             .iter()
@@ -158,7 +96,7 @@ impl Plan {
                     Stack::WebrtcIce => Way::Ice {
                         peers: session.between.map(|host| peer_of(world, host)),
                         servers: ice_servers(scenario, session),
-                        config: IceConfig::of(scenario, session),
+                        config: session_config(scenario, session, &devices)?,
                     },
                     Stack::None => Way::Bare {
                         hosts: session.between.map(|host| world.host(hosts[host.0])),
@@ -168,13 +106,12 @@ impl Plan {
                 Ok(PlannedSession { way, load: Arc::new(load) })
             })
             .collect::<anyhow::Result<_>>()?;
-        let devices = Devices::new(world, scenario, hosts, seed);
         Ok(Self { handle, servers, peers, devices, sessions, reports })
     }
 
-    /// Returns where the devices can be found once the plan is carried out.
-    pub(super) fn devices(&self) -> Started {
-        self.devices.started()
+    /// Returns the devices of the run, which tell at any time what they did and saw.
+    pub(super) fn devices(&self) -> Devices {
+        self.devices.clone()
     }
 
     /// Returns the loads of each session, which tell at any time what they have come to.
@@ -193,8 +130,7 @@ impl Plan {
         for host in peers {
             vnets.push(Arc::new(VnetHost::new(&handle, host).await?));
         }
-        let started = devices.started();
-        devices.start(&handle)?;
+        devices.start();
         let mut tasks = Vec::with_capacity(sessions.len());
         for PlannedSession { way, load } in sessions {
             let clock = handle.clone();
@@ -204,7 +140,6 @@ impl Plan {
                         let host = Arc::clone(&vnets[peer]);
                         Arc::new(WebrtcAgents::new(&handle, host, servers.clone()))
                     });
-                    let config = config.with(&started)?;
                     // Who will be called has the agent of that time, with the addresses of then.
                     let agents = match config.discovery {
                         Discovery::Call(_) => None,
@@ -230,7 +165,7 @@ impl Plan {
         if is_cut_off {
             return Ok(RunEnd::Horizon);
         }
-        started.close();
+        devices.close();
         handle.sleep(SETTLE).await;
         for server in running {
             server.close().await;
@@ -265,6 +200,36 @@ fn ice_servers(scenario: &Scenario, session: &Session) -> IceServers {
     let is_turn = |address: &SocketAddr| turn.iter().any(|server| server.address == *address);
     let stun = session.stun.iter().map(address).filter(|address| !is_turn(address)).collect();
     IceServers { stun, turn }
+}
+
+fn session_config(
+    scenario: &Scenario,
+    session: &Session,
+    devices: &Devices,
+) -> anyhow::Result<SessionConfig> {
+    let discovery = match &session.discovery {
+        scenario::Discovery::Rendezvous { delay } => Discovery::Rendezvous { delay: *delay },
+        scenario::Discovery::Nodes(nodes) => {
+            let [first, second] = session.between;
+            Discovery::Call(CallDiscovery {
+                devices: [devices.device(first)?, devices.device(second)?],
+                matter: session.name.clone(),
+                call_at: SimTime::ZERO + nodes.call_at,
+                answer_within: nodes.answer_within,
+            })
+        }
+    };
+    Ok(SessionConfig {
+        discovery,
+        start: session.start,
+        hold: session.hold,
+        restart: match session.restart {
+            scenario::Restart::Never => Restart::Never,
+            scenario::Restart::Disconnected => Restart::Disconnected,
+            scenario::Restart::Failed => Restart::Failed,
+        },
+        deadline: SimTime::ZERO + scenario.horizon,
+    })
 }
 
 fn bare_config(scenario: &Scenario, session: &Session) -> anyhow::Result<BareConfig> {

@@ -50,7 +50,7 @@ fn a_call_has_its_phases_in_order_and_its_traffic() {
     ];
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{phases:?}");
     assert_eq!(phases.connected_ns, record.connect_ns, "connecting counts from the call");
-    assert_eq!(found.stored_at.len(), 8, "{:?}", found.stored_at);
+    assert!((8..=14).contains(&found.stored_at.len()), "{:?}", found.stored_at);
     assert!(found.stored_at.iter().all(|name| name.starts_with("swarm-")));
     for name in ["alice", "bob"] {
         let node = &found.nodes[name];

@@ -38,6 +38,9 @@ pub struct DeviceConfig {
     pub lan: bool,
     /// When its nodes begin.
     pub online: SimTime,
+    /// When its operating system tells it that it has another network, or its old one again;
+    /// ascending.
+    pub network_changes: Vec<SimTime>,
 }
 
 /// What a device did and saw.
@@ -57,18 +60,20 @@ pub struct Device {
     nodes: Vec<Arc<DeviceNode>>,
     mailbox: Arc<Mailbox>,
     rng: Mutex<SimRng>,
+    /// What its nodes do, until it is started.
+    tasks: Mutex<Vec<NodeTask>>,
 }
 
 /// A request on its way: what was put by which of the device's nodes.
 pub(super) type Posted = Vec<(Arc<DeviceNode>, OperationId)>;
 
 impl Device {
-    /// Starts the nodes of a device on `host`; call it from a task of the run.
+    /// Makes a device on `host`, which does nothing before it is [started](Self::start).
     ///
     /// # Errors
     ///
     /// [`IdentityError::NotAKey`] for an identity that there is not.
-    pub fn start(
+    pub fn new(
         handle: &Handle,
         host: &Host,
         config: &DeviceConfig,
@@ -84,7 +89,7 @@ impl Device {
             epoch_unix_seconds: EPOCH_UNIX_SECONDS,
             ..NodeConfig::default()
         };
-        let mut nodes = Vec::new();
+        let (mut nodes, mut tasks) = (Vec::new(), Vec::new());
         let ways = [(Way::Lan, config.lan.then(Vec::new)), (Way::Dht, config.dht.clone())];
         for (way, bootstrap) in ways {
             let Some(bootstrap) = bootstrap else { continue };
@@ -93,27 +98,31 @@ impl Device {
                 Way::Dht => ("device/dht", DHT_PORT),
             };
             let node = Arc::new(DeviceNode::new(way, port));
-            let task = NodeTask {
+            tasks.push(NodeTask {
                 handle: handle.clone(),
                 host: host.clone(),
                 online: config.online,
+                network_changes: config.network_changes.clone(),
                 config: NodeConfig { bootstrap, ..node_config.clone() },
                 seed: seed.derive(name),
                 identity: Arc::clone(&identity),
                 mailbox: Arc::clone(&mailbox),
                 node: Arc::clone(&node),
-            };
-            handle.spawn(task.run());
+            });
             nodes.push(node);
         }
-        let rng = Mutex::new(seed.rng("device/requests"));
-        Ok(Self { identity, nodes, mailbox, rng })
+        let (rng, tasks) = (Mutex::new(seed.rng("device/requests")), Mutex::new(tasks));
+        Ok(Self { identity, nodes, mailbox, rng, tasks })
     }
 
-    /// Takes note that the host has another network, or its old one again, as the operating system
-    /// would tell the device.
-    pub fn connectivity_changed(&self, now: SimTime) {
-        self.nodes.iter().for_each(|node| node.connectivity_changed(now));
+    /// Starts its nodes, each of which begins when the device goes online; call it from a task of the
+    /// run. The second time it is without effect.
+    pub fn start(&self) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        for task in tasks.drain(..) {
+            let handle = task.handle.clone();
+            handle.spawn(task.run());
+        }
     }
 
     /// Returns what it did and saw so far.

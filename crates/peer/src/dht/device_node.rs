@@ -142,20 +142,6 @@ impl DeviceNode {
         self.state().stored.get(&operation).cloned().unwrap_or_default()
     }
 
-    /// Takes note that the host has another network, or its old one again.
-    pub(super) fn connectivity_changed(&self, now: SimTime) {
-        let mut state = self.state();
-        let State { node, lan, .. } = &mut *state;
-        if let Some(node) = node {
-            node.connectivity_changed(now);
-        }
-        if let Some(lan) = lan {
-            lan.connectivity_changed(now);
-        }
-        drop(state);
-        self.poked.notify_one();
-    }
-
     /// Lets the task end.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
@@ -168,6 +154,8 @@ pub(super) struct NodeTask {
     pub(super) handle: Handle,
     pub(super) host: Host,
     pub(super) online: SimTime,
+    /// When the host has another network, or its old one again; ascending.
+    pub(super) network_changes: Vec<SimTime>,
     pub(super) config: NodeConfig,
     pub(super) seed: Seed,
     pub(super) identity: Arc<Identity>,
@@ -203,8 +191,15 @@ impl NodeTask {
             lan = Some(sockets);
         }
         self.begin();
+        let begun = self.handle.now();
+        let later = self.network_changes.iter().copied().filter(|change| *change > begun);
+        let mut changes = later.peekable();
         loop {
+            while changes.next_if(|at| *at <= self.handle.now()).is_some() {
+                self.change_network();
+            }
             let Some(next) = self.turn(&mut dht, lan.as_mut()) else { return Ok(()) };
+            let next = changes.peek().map_or(next, |change| next.min(*change));
             let arrived = poll_fn(|cx| {
                 if let Poll::Ready(arrived) = dht.poll_receive(cx) {
                     return Poll::Ready((false, arrived));
@@ -248,6 +243,19 @@ impl NodeTask {
         }
         state.node = Some(node);
         state.online = Some(now);
+    }
+
+    /// Begins anew in another network.
+    fn change_network(&self) {
+        let now = self.handle.now();
+        let mut state = self.node.state();
+        let State { node, lan, .. } = &mut *state;
+        if let Some(node) = node {
+            node.connectivity_changed(now);
+        }
+        if let Some(lan) = lan {
+            lan.connectivity_changed(now);
+        }
     }
 
     /// Does what is due, sends what there is to send, and says when to come back; `None` when the

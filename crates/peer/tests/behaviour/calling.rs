@@ -48,9 +48,12 @@ fn devices(stacks: &Stacks, setup: Setup) -> [Arc<Device>; 2] {
             dht: setup.dht.then(|| site.bootstrap.clone()),
             lan: setup.lan,
             online: if peer == 0 { SimTime::ZERO } else { setup.online },
+            network_changes: Vec::new(),
         };
         let seed = SEED.derive(["alice", "bob"][peer]);
-        Arc::new(Device::start(&site.handle, &site.peers[peer], &config, seed).unwrap())
+        let device = Device::new(&site.handle, &site.peers[peer], &config, seed).unwrap();
+        device.start();
+        Arc::new(device)
     })
 }
 
@@ -91,7 +94,8 @@ fn a_call_through_a_swarm_ends_in_a_direct_link() {
     ];
     assert!(order.is_sorted() && order.iter().all(Option::is_some), "{order:?}");
     assert!(phases.offer_stored > phases.called && phases.answer_stored > phases.offer_seen);
-    assert_eq!(phases.stored_at.len(), 8, "at the closest nodes: {:?}", phases.stored_at);
+    // At the eight closest nodes, and at those that were among the first to answer, as OpenDHT 4 puts.
+    assert!((8..=14).contains(&phases.stored_at.len()), "{:?}", phases.stored_at);
     assert_eq!(called.watch.sighting().last, Some(Route::Direct));
     assert_eq!(called.report.started, ms(5_000));
     for device in &called.devices {
