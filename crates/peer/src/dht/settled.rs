@@ -8,9 +8,9 @@ const BITS: u32 = 8 * Id::LENGTH as u32;
 const BUCKET: usize = 8;
 
 /// Returns, for each of `nodes`, those of the others that its routing table has: of every distance
-/// at most eight, and so all of those that are closest to it.
+/// at most eight, and the eight that are closest to it.
 ///
-/// Which eight of a distance follows from the node's own identifier, so that no node is in
+/// Which eight of a greater distance follows from the node's own identifier, so that no node is in
 /// everybody's table. Takes time in proportion to the answer, not to the square of the swarm.
 #[must_use]
 pub fn settled_contacts(nodes: &[Contact]) -> Vec<Vec<Contact>> {
@@ -30,9 +30,15 @@ fn contacts_of(own: Id, sorted: &[Contact]) -> Vec<Contact> {
         let middle = alike.partition_point(|node| !node.id.bit(bit));
         let (zeros, ones) = alike.split_at(middle);
         let (same, other) = if own.bit(bit) { (ones, zeros) } else { (zeros, ones) };
-        let start = (own.as_bytes()[Id::LENGTH - 1] as usize).checked_rem(other.len());
-        let rotated = other.iter().cycle().skip(start.unwrap_or(0)).take(other.len().min(BUCKET));
-        contacts.extend(rotated.copied());
+        if same.len() <= BUCKET {
+            let mut near = other.to_vec();
+            near.sort_by_key(|node| node.id.distance(own));
+            contacts.extend(near.into_iter().take(BUCKET));
+        } else if !other.is_empty() {
+            let start = own.as_bytes()[Id::LENGTH - 1] as usize % other.len();
+            let around = other.iter().cycle().skip(start);
+            contacts.extend(around.take(other.len().min(BUCKET)));
+        }
         alike = same;
     }
     contacts
@@ -77,7 +83,7 @@ mod tests {
             assert_eq!(of_distance[0], 8, "of the far half");
             let mut others: Vec<_> = nodes.iter().filter(|other| other.id != node.id).collect();
             others.sort_by_key(|other| other.id.distance(node.id));
-            assert!(contacts.contains(others[0]) && contacts.contains(others[1]));
+            assert!(others[..8].iter().all(|other| contacts.contains(other)), "the closest");
         }
     }
 
