@@ -243,8 +243,9 @@ pub enum OutputForm {
     Json,
     /// One JSON object a line.
     Jsonl,
-    /// A page as Markdown: the table of what transfers and calls came to, if every scenario has
-    /// some; else the NAT matrix, which needs one scenario with at least two axes.
+    /// A page as Markdown: from call to link, if every scenario begins with calls; the table of what
+    /// transfers and calls came to, if every scenario has some; else the NAT matrix, which needs one
+    /// scenario with at least two axes.
     Markdown,
     /// Goodput against an axis of numbers as a chart; needs a scenario that has such an axis.
     Svg,
