@@ -115,12 +115,7 @@ pub(crate) async fn exchange(
         }
         connected
     };
-    let called = async {
-        tokio::select! { biased;
-            connected = take_call(handle, call, start[1], &agents[1], log) => connected,
-            () = hung_up.notified() => Connected::failed(AgentError::NotCalled),
-        }
-    };
+    let called = take_call(handle, call, start[1], &agents[1], log, &hung_up);
     let (a, b) = tokio::join!(caller, called);
     let gathered = [a.gathered, b.gathered];
     let candidates = [a.candidates, b.candidates];
@@ -221,9 +216,14 @@ async fn take_call(
     start: SimDuration,
     agent: &Arc<dyn IceAgent>,
     log: &CallLog,
+    hung_up: &Notify,
 ) -> Connected {
     let [other, own] = &call.devices;
-    let offer = own.called(other.public(), &call.matter).await;
+    // Who has seen the offer goes on by itself, whatever the caller does.
+    let offer = tokio::select! { biased;
+        offer = own.called(other.public(), &call.matter) => offer,
+        () = hung_up.notified() => return Connected::failed(AgentError::NotCalled),
+    };
     log.note(|report| {
         report.offer_seen.get_or_insert(offer.at);
         report.way.get_or_insert(offer.way);

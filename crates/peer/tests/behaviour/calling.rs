@@ -58,7 +58,13 @@ fn devices(stacks: &Stacks, setup: Setup) -> [Arc<Device>; 2] {
 }
 
 fn call(lab: Lab, setup: Setup) -> Called {
+    cut_off_call(lab, setup, SimTime::MAX)
+}
+
+/// A call of whom the network is cut off at some time.
+fn cut_off_call(lab: Lab, setup: Setup, cut: SimTime) -> Called {
     let ((report, devices), watch) = lab.run(async move |site| {
+        site.set_uplink_down(cut, true);
         let stacks = site.start().await;
         let devices = devices(&stacks, setup);
         let discovery = CallDiscovery {
@@ -133,6 +139,19 @@ fn a_call_to_nobody_is_given_up_after_thirty_seconds() {
     let no_answer = AgentError::NoAnswer { within: ANSWER_WITHIN };
     assert_eq!(failures, [Some(no_answer), Some(AgentError::NotCalled)]);
     assert_eq!(called.watch.sighting().first, None);
+}
+
+#[test]
+fn who_has_seen_the_offer_checks_even_if_the_answer_is_lost() {
+    let seen = call(homes().with_swarm(24), BY_DHT).call().offer_seen.unwrap();
+    let cut = seen + SimDuration::from_millis(1);
+    let called = cut_off_call(homes().with_swarm(24), BY_DHT, cut);
+    assert_eq!(called.call().failure, Some(CallFailure::AnswerNotSeen), "{:?}", called.call());
+    assert!(called.call().at_failure.is_some());
+    let [caller, answerer] = &called.report.peers;
+    assert_eq!(caller.failure, Some(AgentError::NoAnswer { within: ANSWER_WITHIN }));
+    assert_eq!(answerer.failure, Some(AgentError::Failed), "its agent gave up by itself");
+    assert!(answerer.gathered.is_some() && !answerer.candidates.is_empty());
 }
 
 #[test]
