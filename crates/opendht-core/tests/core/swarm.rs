@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use natbed_dht::{Body, Data, Event, Id, NodeConfig, Value};
+use natbed_dht::{Body, Data, Event, Generation, Id, NodeConfig, Value};
 use natbed_network::observe::{Counters, TraceHash};
 use natbed_network::{
     Attachment, HostConfig, HostId, InterfaceConfig, InternetConfig, Limits as NetworkLimits,
@@ -177,6 +177,8 @@ impl Swarm {
                         bootstrap,
                         has_ipv6: false,
                         epoch_unix_seconds: natbed_runtime::EPOCH_UNIX_SECONDS,
+                        // That of the core beside it.
+                        generation: Generation::Two,
                         ..NodeConfig::default()
                     };
                     world.set_process(host, OurProcess::new(now, config, seed));
