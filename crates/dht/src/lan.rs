@@ -117,7 +117,7 @@ impl LanDiscovery {
     }
 
     /// Returns a node that has said that it is there; give it to
-    /// [`Node::insert_contact`](crate::Node::insert_contact).
+    /// [`Node::insert`](crate::Node::insert).
     pub fn poll_found(&mut self) -> Option<Contact> {
         self.found.pop_front()
     }

@@ -1,5 +1,6 @@
 //! The nodes that serve the DHT: those of a swarm, and those that hosts name.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -14,17 +15,22 @@ use rand_core::Rng;
 use super::{churn, endpoints};
 use crate::observers::Observers;
 
+/// The first node that could not begin anew, or that had failed when it left.
+pub(crate) type Failure = Rc<RefCell<Option<anyhow::Error>>>;
+
 /// Puts a node on every host that serves the DHT.
 ///
 /// # Errors
 ///
-/// For a core that this natbed was built without.
+/// For a core that this natbed was built without, and what the core says of a node that it cannot
+/// make. What goes wrong later is in the [`Failure`], and found by [`check`].
 pub(crate) fn install(
     world: &mut World<Observers>,
     scenario: &Scenario,
     hosts: &[HostId],
     seed: Seed,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Failure> {
+    let failure = Failure::default();
     let known = known_from_the_start(scenario, seed);
     for (place, (host, id)) in scenario.hosts.iter().zip(hosts).enumerate() {
         let Some(service) = &host.serve.dht else { continue };
@@ -33,11 +39,11 @@ pub(crate) fn install(
         node.start(world, *id, known, 0)?;
         if let Some(churn) = churn_of(scenario, HostIndex(place)) {
             let rng = node.seed.rng("churn");
-            let node = Rc::new(Restarting { node, host: *id, churn });
-            node.leave_later(world, rng, 1);
+            let node = Restarting { node, host: *id, churn, failure: Rc::clone(&failure) };
+            Rc::new(node).leave_later(world, rng, 1);
         }
     }
-    Ok(())
+    Ok(failure)
 }
 
 /// Whom each host's node knows from the start, by the place of the host: in a settled swarm those
@@ -170,6 +176,26 @@ fn set_opendht(
     Ok(())
 }
 
+/// Says why the node of a host has failed, if it has: only the real core can.
+///
+/// # Errors
+///
+/// What the core has said.
+#[cfg(feature = "opendht-core")]
+pub(crate) fn check(world: &World<Observers>, host: HostId) -> anyhow::Result<()> {
+    let process = world.process::<natbed_opendht_core::CoreProcess>(host);
+    match process.and_then(|process| process.node().failure()) {
+        Some(failure) => Err(anyhow::Error::new(failure.clone()).context("a node has failed")),
+        None => Ok(()),
+    }
+}
+
+/// Says why the node of a host has failed, if it has: only the real core can, which is not here.
+#[cfg(not(feature = "opendht-core"))]
+pub(crate) fn check(_: &World<Observers>, _: HostId) -> anyhow::Result<()> {
+    Ok(())
+}
+
 #[cfg(not(feature = "opendht-core"))]
 fn set_opendht(
     _: &mut World<Observers>,
@@ -189,20 +215,27 @@ struct Restarting {
     node: Plan,
     host: HostId,
     churn: Churn,
+    failure: Failure,
 }
 
 impl Restarting {
+    fn note(&self, result: anyhow::Result<()>) {
+        if let Err(error) = result {
+            self.failure.borrow_mut().get_or_insert(error);
+        }
+    }
+
     /// Lets it leave when its time is over, without a word, and come back as another node.
     fn leave_later(self: Rc<Self>, world: &mut World<Observers>, mut rng: SimRng, life: u64) {
         let leaves = world.now() + churn::span(&self.churn, true, &mut rng);
         world.at(leaves, move |world| {
+            self.note(check(world, self.host));
             world.network_mut().set_host_stopped(self.host, true);
             world.remove_software(self.host);
             let returns = world.now() + churn::span(&self.churn, false, &mut rng);
             world.at(returns, move |world| {
                 world.network_mut().set_host_stopped(self.host, false);
-                // The core was there when the node began for the first time.
-                let _ = self.node.start(world, self.host, Vec::new(), life);
+                self.note(self.node.start(world, self.host, Vec::new(), life));
                 self.leave_later(world, rng, life + 1);
             });
         });

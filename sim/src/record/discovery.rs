@@ -115,11 +115,7 @@ fn stored_at(scenario: &Scenario, session: &Session, call: &CallReport) -> Vec<S
 /// The name of the host that `viewer` reaches at an address: on the Internet, or on a LAN of its
 /// own.
 fn name_of(scenario: &Scenario, viewer: HostIndex, node: SocketAddr) -> String {
-    let attachments = |host: &natbed_scenario::Host| {
-        let attachments: Vec<_> = host.interfaces.iter().map(|i| i.attachment).collect();
-        attachments
-    };
-    let near = attachments(&scenario.hosts[viewer.0]);
+    let near: Vec<_> = scenario.hosts[viewer.0].interfaces.iter().map(|i| i.attachment).collect();
     let is_reached = |host: &&natbed_scenario::Host| {
         host.interfaces.iter().any(|interface| {
             let is_near = interface.attachment == Attachment::Internet

@@ -86,7 +86,7 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         ..Limits::default()
     };
     let mut world = World::new(network, seed, limits);
-    nodes::install(&mut world, scenario, &parts.hosts, seed)?;
+    let failure = nodes::install(&mut world, scenario, &parts.hosts, seed)?;
     let refusal = events::schedule(&mut world, scenario, &parts);
 
     let reports: Reports = Arc::new(Mutex::new(vec![None; scenario.sessions.len()]));
@@ -98,6 +98,10 @@ pub fn run(scenario: &Scenario, seed: Seed, pcap: Option<&Path>) -> anyhow::Resu
         return Err(refused).context("an event could not be carried out");
     }
 
+    if let Some(failure) = failure.take() {
+        return Err(failure);
+    }
+    parts.hosts.iter().try_for_each(|host| nodes::check(&world, *host))?;
     let devices = devices.reports();
     let failure = devices.iter().flat_map(|(_, device)| &device.nodes);
     if let Some(failure) = failure.filter_map(|node| node.failure.as_ref()).next() {

@@ -22,11 +22,6 @@ impl Node {
         self.update_status(now);
     }
 
-    /// The same as [`insert`](Self::insert).
-    pub fn insert_contact(&mut self, now: SimTime, contact: Contact) {
-        self.insert(now, contact);
-    }
-
     /// Takes a node in as if it had answered just now: one of a network that is settled already.
     ///
     /// With this a simulation begins with nodes that know each other, which would otherwise take

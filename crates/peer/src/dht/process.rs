@@ -1,7 +1,7 @@
 //! A node as software on a host that no person calls from.
 
 use bytes::Bytes;
-use natbed_dht::{Contact, Event, Node, NodeConfig, Status};
+use natbed_dht::{Contact, Node, NodeConfig, Status};
 use natbed_packet::Endpoint;
 use natbed_runtime::{EPOCH_UNIX_SECONDS, Process, Transmit};
 use natbed_units::{Seed, SimTime};
@@ -44,7 +44,7 @@ impl DhtProcess {
     /// Nobody asked this node for anything: what it tells goes nowhere.
     fn forget_events(&mut self) {
         let Some(node) = &mut self.node else { return };
-        while let Some(Event::Status(_) | _) = node.poll_event() {}
+        while node.poll_event().is_some() {}
     }
 }
 

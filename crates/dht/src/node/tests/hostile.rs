@@ -125,7 +125,7 @@ fn a_node_told_of_on_the_lan_is_asked_after_a_second() {
     let contact = Contact { id: Id::MAX, address: "192.168.1.9:4222".parse().unwrap() };
     node.handle_timeout(SimTime::ZERO); // the bootstrap host is asked
     while node.poll_transmit().is_some() {}
-    node.insert_contact(SimTime::ZERO, contact);
+    node.insert(SimTime::ZERO, contact);
     assert!(node.poll_transmit().is_none(), "not at once");
     let second = SimTime::ZERO + SimDuration::from_secs(1);
     node.handle_timeout(second);
